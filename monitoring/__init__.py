@@ -1,0 +1,1 @@
+"""Watches; never takes part."""

@@ -1,0 +1,1 @@
+"""Payments: what is owed, what was tried, and what became of it."""

@@ -1,0 +1,91 @@
+"""Domain error → answer. The only place that knows HTTP statuses.
+
+One shape everywhere, that of drf-standardized-errors:
+`{"type", "errors": [{"code", "detail", "attr"}]}`.
+"""
+
+from datetime import timedelta
+from typing import Any
+
+from django.db import InterfaceError, OperationalError
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import render
+from drf_standardized_errors.handler import exception_handler as standardized
+from rest_framework.exceptions import APIException, ErrorDetail, ValidationError
+from rest_framework.response import Response
+
+from payments import errors
+
+_STATUS: dict[type[errors.DomainError], int] = {
+    errors.PaymentNotFound: 404,
+    errors.InvalidTransition: 409,
+    errors.OperationInProgress: 409,
+    errors.NotSupported: 409,
+    errors.PaymentDeclined: 402,
+    errors.ServiceUnavailable: 503,
+    errors.OutcomeUnknown: 504,
+}
+
+
+class ApiError(APIException):
+    """An answer with a status, a stable code and, perhaps, when to come back."""
+
+    def __init__(
+        self, status: int, code: str, detail: str, retry_after: timedelta | None = None
+    ) -> None:
+        super().__init__(detail, code)
+        self.status_code = status
+        if retry_after is not None:
+            self.wait = max(1, round(retry_after.total_seconds()))
+
+
+def exception_handler(error: Exception, context: dict[str, Any]) -> Response | None:
+    """What every view answers when something is raised in it."""
+    if isinstance(error, errors.DomainError):
+        error = _translated(error)
+    elif isinstance(error, OperationalError | InterfaceError):
+        detail = "The database cannot be reached; nothing was done. Try again shortly."
+        error = ApiError(503, "service_unavailable", detail, timedelta(seconds=5))
+    return standardized(error, context)
+
+
+def _translated(error: errors.DomainError) -> APIException:
+    if error.attr:
+        return ValidationError({error.attr: [ErrorDetail(error.detail, error.code)]})
+    retry_after = getattr(error, "retry_after", None)
+    return ApiError(_STATUS.get(type(error), 400), error.code, error.detail, retry_after)
+
+
+def error_body(status: int, code: str, detail: str) -> dict[str, Any]:
+    """The one shape, for answers that no API view makes."""
+    kind = "server_error" if status >= 500 else "client_error"
+    return {"type": kind, "errors": [{"code": code, "detail": detail, "attr": None}]}
+
+
+def _answer(request: HttpRequest, status: int, code: str, detail: str) -> HttpResponse:
+    wants_page = "text/html" in request.headers.get("Accept", "")
+    if wants_page and not request.path.startswith(("/payments/", "/webhooks/")):
+        facts = {"status": status, "detail": detail}
+        return render(request, "error.html", facts, status=status)
+    return JsonResponse(error_body(status, code, detail), status=status)
+
+
+def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """400 outside the API's views."""
+    return _answer(request, 400, "bad_request", "This request could not be understood.")
+
+
+def permission_denied(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """403 outside the API's views."""
+    return _answer(request, 403, "permission_denied", "You may not do this.")
+
+
+def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """404 outside the API's views."""
+    return _answer(request, 404, "not_found", f"There is nothing at {request.path}.")
+
+
+def server_error(request: HttpRequest) -> HttpResponse:
+    """500 outside the API's views."""
+    detail = "Something broke on our side; the correlation id helps to find it."
+    return _answer(request, 500, "error", detail)

@@ -1,0 +1,81 @@
+"""The filters and the pages of the list of payments."""
+
+from typing import Any
+
+import django_filters
+from django.db.models import QuerySet
+from django_filters.constants import EMPTY_VALUES
+from rest_framework.exceptions import ErrorDetail, ValidationError
+from rest_framework.pagination import CursorPagination
+
+from payments.errors import DomainError
+from payments.models import Payment
+from payments.models.subject import customer_digest
+from payments.money import Money
+from payments.statuses import PaymentStatus
+
+
+class PaymentFilter(django_filters.FilterSet):
+    """Every filter of the list; a value that makes no sense is a 400."""
+
+    status = django_filters.MultipleChoiceFilter(
+        choices=[(status.value, status.value) for status in PaymentStatus]
+    )
+    provider = django_filters.CharFilter()
+    currency = django_filters.CharFilter()
+    reference = django_filters.CharFilter()
+    contract = django_filters.CharFilter()
+    customer = django_filters.CharFilter(method="of_customer")
+    created_after = django_filters.IsoDateTimeFilter("created_at", "gte")
+    created_before = django_filters.IsoDateTimeFilter("created_at", "lt")
+    min_amount = django_filters.CharFilter(method="by_amount")
+    max_amount = django_filters.CharFilter(method="by_amount")
+
+    class Meta:
+        model = Payment
+        fields: list[str] = []
+
+    def of_customer(self, payments: QuerySet[Payment], _: str, value: str) -> QuerySet[Payment]:
+        return payments.filter(customer_digest=customer_digest(value))
+
+    def by_amount(self, payments: QuerySet[Payment], name: str, value: str) -> QuerySet[Payment]:
+        """Amounts are in major units, so they mean something only beside a currency."""
+        currency = self.data.get("currency")
+        if currency in EMPTY_VALUES:
+            raise _refused(name, "required", "Name the currency too: an amount alone is no money.")
+        try:
+            minor = Money.parse(value, str(currency)).amount
+        except DomainError as error:
+            raise _refused(name, error.code, error.detail) from None
+        bound = "amount__gte" if name == "min_amount" else "amount__lte"
+        return payments.filter(**{bound: minor})
+
+
+def _refused(name: str, code: str, detail: str) -> ValidationError:
+    return ValidationError({name: [ErrorDetail(detail, code)]})
+
+
+class _Cursor(CursorPagination):
+    page_size = 50
+    max_page_size = 200
+    page_size_query_param = "limit"
+
+
+class PaymentPages(_Cursor):
+    """Newest first; the id decides between payments of one instant."""
+
+    ordering: Any = ("-created_at", "-id")
+
+
+class EventPages(_Cursor):
+    """A history, in its own order."""
+
+    page_size = 100
+    ordering: Any = ("sequence",)
+
+
+class AttemptPages(_Cursor):
+    """Attempts, in the order in which they were made."""
+
+    page_size = 100
+    ordering: Any = ("started_at", "id")

@@ -1,0 +1,68 @@
+"""Where the payer's browser comes back. A hint: answered by a lookup, believed in nothing."""
+
+from uuid import UUID
+
+import structlog
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import render
+from django.views.decorators.cache import never_cache
+from django.views.decorators.csrf import csrf_exempt
+from django.views.decorators.http import require_http_methods
+
+from payments.errors import DomainError
+from payments.gateways.contract import SignatureInvalid
+from payments.gateways.registry import gateway_named
+from payments.models import Payment
+from payments.services import payments as service
+
+log = structlog.get_logger("security")
+_OWN_FIELDS = ("payment", "s")
+
+
+@csrf_exempt  # a provider's page posts here; the address itself is signed
+@never_cache
+@require_http_methods(["GET", "POST"])
+def come_back(request: HttpRequest) -> HttpResponse:
+    """Look the payment up, then send the payer to the stored `return_url` and nowhere else."""
+    payment_id = _payment_id(request)
+    if payment_id is None:
+        return render(request, "return.html", {"payment": None}, status=400)
+    payment = service.payment_with(payment_id)
+    if _is_plausible(request, payment):
+        payment = _looked_up(payment)
+    if payment.return_url:
+        return HttpResponseRedirect(payment.return_url)
+    return render(request, "return.html", {"payment": payment})
+
+
+def _payment_id(request: HttpRequest) -> UUID | None:
+    try:
+        payment_id = UUID(request.GET.get("payment", ""))
+    except ValueError:
+        return None
+    is_ours = service.is_our_return(payment_id, request.GET.get("s", ""))
+    is_known = is_ours and Payment.objects.filter(pk=payment_id).exists()
+    return payment_id if is_known else None
+
+
+def _is_plausible(request: HttpRequest, payment: Payment) -> bool:
+    """Whether what the browser carries is the provider's own, where it is signed at all."""
+    fields = {**request.GET.dict(), **request.POST.dict()}
+    told = {name: str(value) for name, value in fields.items() if name not in _OWN_FIELDS}
+    if not told.get("signature"):
+        return True
+    try:
+        gateway_named(payment.provider).verify_return(told)
+    except SignatureInvalid as error:
+        log.warning("return_signature_invalid", payment_id=str(payment.id), reason=error.reason)
+        return False
+    return True
+
+
+def _looked_up(payment: Payment) -> Payment:
+    try:
+        return service.note_return(payment_id=payment.id)
+    except DomainError as error:
+        # The payer must not suffer for it: recovery asks again.
+        log.warning("return_lookup_failed", payment_id=str(payment.id), error=error.detail)
+        return payment

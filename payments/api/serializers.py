@@ -1,0 +1,224 @@
+"""Text becomes Money and plain arguments; payments, events and attempts become JSON."""
+
+from datetime import timedelta
+from typing import Any
+
+from django.utils import timezone
+from drf_spectacular.utils import extend_schema_field
+from rest_framework import serializers
+
+from payments.events.models import StoredEvent
+from payments.models import GatewayOperation, Payment
+from payments.money import Money
+from payments.statuses import Outcome, PaymentStatus
+
+_OUTCOMES = ["none", *(outcome.value for outcome in Outcome)]
+
+
+@extend_schema_field({"type": "string", "pattern": r"^\d{1,18}(\.\d{1,6})?$", "example": "125.50"})
+class AmountField(serializers.Field[Any, str, str, Any]):
+    """A decimal string. Numbers are refused: 0.1 + 0.2 has happened to everybody once."""
+
+    def to_internal_value(self, data: Any) -> str:
+        if not isinstance(data, str):
+            message = 'Send the amount as a decimal string, such as "125.50".'
+            raise serializers.ValidationError(message, code="invalid_amount")
+        return data
+
+    def to_representation(self, value: str) -> str:
+        return value
+
+
+class CustomerSerializer(serializers.Serializer[Any]):
+    """Who pays; kept under a key of their own, so that they can be forgotten."""
+
+    id = serializers.CharField(max_length=100, required=False, allow_blank=True)
+    name = serializers.CharField(max_length=200, required=False, allow_blank=True)
+    email = serializers.EmailField(required=False, allow_blank=True)
+    phone = serializers.CharField(max_length=40, required=False, allow_blank=True)
+
+
+class ProcessSerializer(serializers.Serializer[Any]):
+    """How to start a payment; `timeout` in milliseconds may only shorten the provider's own."""
+
+    payment_methods = serializers.ListField(
+        child=serializers.CharField(max_length=40), required=False, max_length=20
+    )
+    language = serializers.RegexField(r"^[a-z]{2}(-[A-Z]{2})?$", required=False)
+    timeout = serializers.IntegerField(min_value=1000, max_value=120_000, required=False)
+
+    def wishes(self) -> dict[str, Any]:
+        """Keyword arguments of `process_payment`."""
+        told = dict(self.validated_data)
+        if "timeout" in told:
+            told["timeout"] = timedelta(milliseconds=told["timeout"])
+        return told
+
+
+class CreateSerializer(serializers.Serializer[Any]):
+    """What is to be collected, from whom, and where to go afterwards."""
+
+    amount = AmountField()
+    currency = serializers.RegexField(r"^[A-Z]{3}$", error_messages={"invalid": "Use ISO 4217."})
+    reference = serializers.CharField(max_length=100, required=False, allow_blank=True)
+    description = serializers.CharField(max_length=500, required=False, allow_blank=True)
+    provider = serializers.CharField(max_length=20, required=False, allow_blank=True)
+    customer = CustomerSerializer(required=False)
+    contract = serializers.CharField(max_length=100, required=False, allow_blank=True)
+    payment_methods = serializers.ListField(
+        child=serializers.CharField(max_length=40), required=False, max_length=20
+    )
+    language = serializers.RegexField(r"^[a-z]{2}(-[A-Z]{2})?$", required=False)
+    capture = serializers.ChoiceField(Payment.Capture.choices, required=False)
+    return_url = serializers.URLField(max_length=2000, required=False)
+    callback_url = serializers.URLField(max_length=2000, required=False)
+    metadata = serializers.DictField(
+        child=serializers.CharField(max_length=500, allow_blank=True), required=False
+    )
+
+    def validate_metadata(self, metadata: dict[str, str]) -> dict[str, str]:
+        if len(metadata) > 50 or any(len(name) > 40 for name in metadata):
+            raise serializers.ValidationError("At most 50 entries with names of 40 characters.")
+        return metadata
+
+    def wishes(self) -> dict[str, Any]:
+        """Keyword arguments of `create_payment`. Raises InvalidAmount, UnsupportedCurrency."""
+        told = dict(self.validated_data)
+        return told | {"money": Money.parse(told.pop("amount"), told.pop("currency"))}
+
+
+class FailureSerializer(serializers.Serializer[Any]):
+    """Why a payment did not happen."""
+
+    code = serializers.CharField(source="failure_code")
+    message = serializers.CharField(source="failure_message")
+
+
+class RiskSerializer(serializers.Serializer[Any]):
+    """What the risk rules said; null until scoring is on."""
+
+    score = serializers.IntegerField()
+    decision = serializers.ChoiceField(["allow", "review", "reject"])
+    reasons = serializers.ListField(child=serializers.CharField())
+
+
+class PaymentSerializer(serializers.Serializer[Payment]):
+    """One payment."""
+
+    id = serializers.UUIDField()
+    reference = serializers.CharField()
+    status = serializers.ChoiceField([status.value for status in PaymentStatus])
+    amount = AmountField(source="money.major")
+    currency = serializers.CharField()
+    amount_captured = serializers.SerializerMethodField()
+    amount_refunded = serializers.SerializerMethodField()
+    provider = serializers.CharField()
+    transaction_ref = serializers.SerializerMethodField()
+    redirect_url = serializers.SerializerMethodField()
+    description = serializers.CharField()
+    customer = serializers.SerializerMethodField()
+    contract = serializers.CharField()
+    payment_method = serializers.CharField()
+    capture = serializers.ChoiceField(Payment.Capture.choices)
+    return_url = serializers.CharField()
+    outcome = serializers.ChoiceField(_OUTCOMES)
+    next_check_at = serializers.SerializerMethodField()
+    failure = serializers.SerializerMethodField()
+    risk = serializers.SerializerMethodField()
+    metadata = serializers.DictField()
+    created_at = serializers.DateTimeField()
+    updated_at = serializers.DateTimeField()
+    completed_at = serializers.DateTimeField(allow_null=True)
+
+    def get_amount_captured(self, payment: Payment) -> str:
+        return Money(payment.amount_captured, payment.currency).major
+
+    def get_amount_refunded(self, payment: Payment) -> str:
+        return Money(payment.amount_refunded, payment.currency).major
+
+    def get_transaction_ref(self, payment: Payment) -> str | None:
+        operation = payment.current_operation
+        return (operation.gateway_reference or None) if operation else None
+
+    @extend_schema_field({"type": ["string", "null"], "format": "uri"})
+    def get_redirect_url(self, payment: Payment) -> str | None:
+        operation = payment.current_operation
+        waits = operation is not None and operation.outcome == Outcome.ACTION_REQUIRED
+        return operation.redirect_url if operation and waits else None
+
+    @extend_schema_field(CustomerSerializer)
+    def get_customer(self, payment: Payment) -> dict[str, Any]:
+        known = payment.customer
+        return {name: known.get(name, "") for name in ("id", "name", "email", "phone")}
+
+    @extend_schema_field({"type": ["string", "null"], "format": "date-time"})
+    def get_next_check_at(self, payment: Payment) -> Any:
+        operation = payment.current_operation
+        return operation.next_check_at if operation and operation.is_open() else None
+
+    @extend_schema_field(FailureSerializer(allow_null=True))
+    def get_failure(self, payment: Payment) -> dict[str, str] | None:
+        return FailureSerializer(payment).data if payment.failure_code else None
+
+    @extend_schema_field(RiskSerializer(allow_null=True))
+    def get_risk(self, payment: Payment) -> None:
+        return None
+
+
+class EventSerializer(serializers.ModelSerializer[StoredEvent]):
+    """One event in its envelope."""
+
+    status = serializers.SerializerMethodField()
+    data = serializers.DictField()
+    metadata = serializers.DictField()
+
+    class Meta:
+        model = StoredEvent
+        fields = [
+            "id", "type", "timestamp", "version", "priority", "status", "correlation_id",
+            "causation_id", "aggregate_type", "aggregate_id", "sequence", "data", "metadata",
+            "previous_hash", "hash",
+        ]  # fmt: skip
+
+    def get_status(self, event: StoredEvent) -> str:
+        # Read from what is still to be delivered; plain receivers leave nothing over.
+        return "done"
+
+
+class AttemptSerializer(serializers.ModelSerializer[GatewayOperation]):
+    """One operation at one provider, and why that provider."""
+
+    amount = AmountField(source="money.major")
+    transaction_ref = serializers.CharField(source="gateway_reference")
+    outcome = serializers.SerializerMethodField()
+    duration_ms = serializers.SerializerMethodField()
+    failure = serializers.SerializerMethodField()
+
+    class Meta:
+        model = GatewayOperation
+        fields = [
+            "id", "kind", "provider", "routing_reason", "amount", "currency", "outcome",
+            "transaction_ref", "is_orphan", "failure", "started_at", "answered_at",
+            "duration_ms", "next_check_at", "checks",
+        ]  # fmt: skip
+
+    def get_outcome(self, operation: GatewayOperation) -> str:
+        interrupted = Outcome.UNKNOWN if operation.is_overdue() else Outcome.PENDING
+        return operation.outcome or interrupted
+
+    def get_duration_ms(self, operation: GatewayOperation) -> int | None:
+        if operation.answered_at is None:
+            return None
+        return int((operation.answered_at - operation.started_at) / timedelta(milliseconds=1))
+
+    @extend_schema_field(FailureSerializer(allow_null=True))
+    def get_failure(self, operation: GatewayOperation) -> dict[str, str] | None:
+        return FailureSerializer(operation).data if operation.failure_code else None
+
+
+class HealthSerializer(serializers.Serializer[Any]):
+    """Whether payments can be taken, and what waits for news or for a person."""
+
+    status = serializers.ChoiceField(["ok", "degraded", "down"])
+    checks = serializers.DictField(child=serializers.CharField())
+    timestamp = serializers.DateTimeField(default=timezone.now)

@@ -1,0 +1,25 @@
+"""Every path under /payments/v2, with or without a trailing slash."""
+
+from django.urls import re_path
+
+from payments.api import views
+from payments.api.returns import come_back
+
+_ID = r"(?P<payment_id>[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12})"
+_process = {"post": "process", "get": "process"}
+
+urlpatterns = [
+    re_path(r"^/create/?$", views.CreateView.as_view({"post": "create"}), name="create"),
+    re_path(rf"^/process/{_ID}/?$", views.ProcessView.as_view(_process), name="process"),
+    re_path(
+        rf"^/verify/(?P<transaction_ref>[^/]{{1,128}})/{_ID}/?$",
+        views.VerifyView.as_view({"get": "verify"}),
+        name="verify",
+    ),
+    re_path(r"^/return/?$", come_back, name="return"),
+    re_path(r"^/health/?$", views.HealthView.as_view({"get": "retrieve"}), name="health"),
+    re_path(r"^/?$", views.PaymentViewSet.as_view({"get": "list"}), name="payments"),
+    re_path(rf"^/{_ID}/?$", views.PaymentViewSet.as_view({"get": "retrieve"}), name="payment"),
+    re_path(rf"^/{_ID}/events/?$", views.EventsView.as_view({"get": "list"}), name="events"),
+    re_path(rf"^/{_ID}/attempts/?$", views.AttemptsView.as_view({"get": "list"}), name="attempts"),
+]

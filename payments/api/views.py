@@ -1,0 +1,199 @@
+"""Viewsets that validate, call one service, and render."""
+
+from typing import Any
+from uuid import UUID
+
+from django.db import connection
+from django.db.models import QuerySet
+from django.http import Http404
+from django.utils import timezone
+from django_filters.rest_framework import DjangoFilterBackend
+from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_view
+from rest_framework.authentication import SessionAuthentication
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.viewsets import GenericViewSet
+
+from payments.api import limits, permissions
+from payments.api.authentication import ApiKeyAuthentication
+from payments.api.filters import AttemptPages, EventPages, PaymentFilter, PaymentPages
+from payments.api.idempotency import HEADER, idempotent
+from payments.api.serializers import (
+    AttemptSerializer,
+    CreateSerializer,
+    EventSerializer,
+    HealthSerializer,
+    PaymentSerializer,
+    ProcessSerializer,
+)
+from payments.gateways.registry import configured
+from payments.lifecycle import aggregate_of
+from payments.models import GatewayOperation, Payment, StoredEvent
+from payments.models.access import ApiKey
+from payments.services import payments as service
+
+_KEY = OpenApiParameter(
+    HEADER, str, OpenApiParameter.HEADER, description="Names the request; repeating it is harmless."
+)
+
+
+class _PaymentsApi(GenericViewSet[Payment]):
+    """What every view of the API shares: who asks, what they may see, how often."""
+
+    serializer_class: Any = PaymentSerializer
+    permission_classes = [permissions.HasScope]
+    throttle_classes = [limits.RateLimits]
+    filter_backends: list[Any] = []
+    scope: str | None = "payments:read"
+
+    def scope_of(self, request: Request) -> str | None:
+        return self.scope
+
+    def get_queryset(self) -> QuerySet[Any]:
+        return permissions.visible_payments(self.request)
+
+    def payment(self, payment_id: UUID) -> Payment:
+        """The payment, if the caller may see it; somebody else's does not exist for them."""
+        found = permissions.visible_payments(self.request).filter(pk=payment_id).first()
+        if found is None:
+            raise Http404(f"There is no payment {payment_id}.")
+        return found
+
+    def rendered(self, payment: Payment, status: int = 200) -> Response:
+        return Response(PaymentSerializer(payment).data, status=status)
+
+    def page_of(self, rows: QuerySet[Any], serializer: Any) -> Response:
+        page = self.paginate_queryset(rows) or []
+        return self.get_paginated_response(serializer(page, many=True).data)
+
+
+class _BearerOnGet(_PaymentsApi):
+    """Actions that a GET may start: a browser's session must not, or any image tag could."""
+
+    def get_authenticators(self) -> list[Any]:
+        if self.request is not None and self.request.method == "GET":
+            return [ApiKeyAuthentication()]
+        return [ApiKeyAuthentication(), SessionAuthentication()]
+
+    def finalize_response(self, request: Request, response: Any, *args: Any, **kwargs: Any) -> Any:
+        answer = super().finalize_response(request, response, *args, **kwargs)
+        answer["Cache-Control"] = "no-store"
+        return answer
+
+
+class CreateView(_PaymentsApi):
+    """`POST /create`."""
+
+    scope = "payments:write"
+
+    @extend_schema(request=CreateSerializer, responses={201: PaymentSerializer}, parameters=[_KEY])
+    @idempotent
+    def create(self, request: Request) -> Response:
+        """Create a payment. Nothing is sent to a provider yet."""
+        named = request.idempotency_key  # type: ignore[attr-defined]
+        if named and named.payment_id:
+            return self.rendered(service.payment_with(named.payment_id), 201)
+        body = CreateSerializer(data=request.data)
+        body.is_valid(raise_exception=True)
+        owner = request.auth.owner_id if isinstance(request.auth, ApiKey) else None
+        payment = service.create_payment(owner_id=owner, request_key=named, **body.wishes())
+        return self.rendered(payment, 201)
+
+
+class ProcessView(_BearerOnGet):
+    """`POST` or `GET /process/{id}`."""
+
+    scope = "payments:write"
+
+    @extend_schema(request=ProcessSerializer, responses=PaymentSerializer, parameters=[_KEY])
+    @idempotent
+    def process(self, request: Request, payment_id: UUID) -> Response:
+        """Start the payment at its provider; send the payer to `redirect_url`."""
+        payment = self.payment(payment_id)
+        told = request.data if request.method == "POST" else {}
+        body = ProcessSerializer(data=told)
+        body.is_valid(raise_exception=True)
+        done = service.process_payment(payment_id=payment.id, **body.wishes())
+        return self.rendered(done)
+
+
+class VerifyView(_BearerOnGet):
+    """`GET /verify/{transaction_ref}/{payment_id}`."""
+
+    @extend_schema(responses=PaymentSerializer)
+    def verify(self, request: Request, transaction_ref: str, payment_id: UUID) -> Response:
+        """Ask the provider what became of a transaction, apply it, answer the payment."""
+        payment = self.payment(payment_id)
+        found = service.verify_payment(payment_id=payment.id, transaction_ref=transaction_ref)
+        return self.rendered(found)
+
+
+@extend_schema_view(list=extend_schema(responses=PaymentSerializer(many=True)))
+class PaymentViewSet(_PaymentsApi):
+    """The payments themselves, their timelines and attempts."""
+
+    pagination_class: Any = PaymentPages
+    filter_backends = [DjangoFilterBackend]
+    filterset_class = PaymentFilter
+
+    def list(self, request: Request) -> Response:
+        """Own payments, newest first."""
+        return self.page_of(self.filter_queryset(self.get_queryset()), PaymentSerializer)
+
+    @extend_schema(responses=PaymentSerializer)
+    def retrieve(self, request: Request, payment_id: UUID) -> Response:
+        """One payment."""
+        return self.rendered(self.payment(payment_id))
+
+
+class EventsView(_PaymentsApi):
+    """`GET /{id}/events`."""
+
+    pagination_class: Any = EventPages
+    serializer_class = EventSerializer
+
+    @extend_schema(responses=EventSerializer(many=True))
+    def list(self, request: Request, payment_id: UUID) -> Response:
+        """The payment's timeline."""
+        history = aggregate_of(self.payment(payment_id))
+        events = StoredEvent.objects.filter(
+            aggregate_type=history.type, aggregate_id=history.id
+        )
+        return self.page_of(events, EventSerializer)
+
+
+class AttemptsView(_PaymentsApi):
+    """`GET /{id}/attempts`."""
+
+    pagination_class: Any = AttemptPages
+    serializer_class = AttemptSerializer
+
+    @extend_schema(responses=AttemptSerializer(many=True))
+    def list(self, request: Request, payment_id: UUID) -> Response:
+        """Every operation at every provider, and why that provider."""
+        payment = self.payment(payment_id)
+        return self.page_of(GatewayOperation.objects.filter(payment=payment), AttemptSerializer)
+
+
+class HealthView(_PaymentsApi):
+    """`GET /health`: open to everybody, tells nothing that is not theirs to know."""
+
+    scope = None
+    authentication_classes: Any = []
+
+    @extend_schema(responses=HealthSerializer, auth=[])
+    def retrieve(self, request: Request) -> Response:
+        """The payment system's health."""
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT 1")
+        has_provider = bool(configured())
+        health = {
+            "status": "ok" if has_provider else "degraded",
+            "checks": {
+                "database": "ok",
+                "providers": "ok" if has_provider else "none is connected",
+            },
+            "timestamp": timezone.now(),
+        }
+        return Response(HealthSerializer(health).data)
+

@@ -1,0 +1,14 @@
+"""Wiring of payments."""
+
+from django.apps import AppConfig
+
+
+class PaymentsConfig(AppConfig):
+    """The service itself."""
+
+    name = "payments"
+    default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        """Connect receivers and system checks."""
+        from payments import signals  # noqa: F401, PLC0415 - fills the register of names

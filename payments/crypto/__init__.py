@@ -1,0 +1,1 @@
+"""Keys, signatures and redaction; knows nothing of payments."""

@@ -1,0 +1,56 @@
+"""Who is acting, and in which conversation: carried along without being passed along."""
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import asdict, dataclass, replace
+
+from uuid_utils.compat import uuid7
+
+_ACCEPTABLE = re.compile(r"[A-Za-z0-9._-]{1,64}", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What every event and log line remembers of where it came from."""
+
+    correlation_id: str = ""
+    causation_id: str = ""
+    source: str = "shell"
+    actor: str = ""
+    session_id: str = ""
+    ip_address: str = ""
+    user_agent: str = ""
+
+    @property
+    def metadata(self) -> dict[str, str]:
+        """The envelope's `metadata`: everything but the two ids it has fields for."""
+        facts = asdict(self) | {"user_id": self.actor, "trace_id": "", "span_id": ""}
+        return {k: v for k, v in facts.items() if k not in _OWN_FIELDS}
+
+
+_OWN_FIELDS = {"correlation_id", "causation_id", "actor"}
+_current: ContextVar[Context] = ContextVar("context", default=Context())  # noqa: B039 - frozen
+
+
+def current() -> Context:
+    """The context of this thread or task."""
+    return _current.get()
+
+
+@contextmanager
+def bound(**facts: str) -> Iterator[Context]:
+    """Act with these facts; what was there before comes back at the end, whatever happens."""
+    token = _current.set(replace(_current.get(), **facts))
+    try:
+        yield _current.get()
+    finally:
+        _current.reset(token)
+
+
+def accepted_or_new(correlation_id: str | None) -> str:
+    """The caller's id if it is harmless in headers and logs, else a new one."""
+    if correlation_id and _ACCEPTABLE.fullmatch(correlation_id):
+        return correlation_id
+    return uuid7().hex

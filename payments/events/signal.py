@@ -1,0 +1,57 @@
+"""EventSignal: a Django signal with a stored name; and the register of all names."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from django.dispatch import Signal
+
+from payments.events.models import Priority
+
+_register: dict[str, "EventSignal"] = {}
+
+
+class EventSignal(Signal):
+    """A Django signal whose name and typed data are kept in the history.
+
+    Receivers get `event` (the StoredEvent) as keyword argument, after the commit.
+    `data_type` is the dataclass that the event's `data` is made of; `aliases` are names that
+    the same event bears elsewhere.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        data_type: type[Any],
+        *,
+        priority: Priority = Priority.MEDIUM,
+        version: int = 1,
+        aliases: tuple[str, ...] = (),
+    ) -> None:
+        super().__init__()
+        self.name, self.data_type = name, data_type
+        self.priority, self.version = priority, version
+        for known_as in (name, *aliases):
+            if known_as in _register:
+                raise ValueError(f"Two event signals are called {known_as!r}.")
+            _register[known_as] = self
+
+    def __repr__(self) -> str:
+        return f"<EventSignal {self.name}>"
+
+
+@dataclass(frozen=True, slots=True)
+class Aggregate:
+    """The record that events are about."""
+
+    type: str
+    id: str
+
+
+def signal_named(name: str) -> EventSignal:
+    """The signal of this name or alias. Raises KeyError when there is none."""
+    return _register[name]
+
+
+def all_signals() -> dict[str, EventSignal]:
+    """Every name and alias with its signal."""
+    return dict(_register)

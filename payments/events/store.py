@@ -1,0 +1,104 @@
+"""Record an event in the change's own transaction; read a stream; prove its chain.
+
+Each event is chained to the one before it by HMAC-SHA-256 under AUDIT_KEY, which the database
+does not hold: whoever can write SQL still cannot make a history that verifies.
+"""
+
+from collections.abc import Iterator
+from dataclasses import asdict
+from typing import Any
+
+from django.conf import settings
+from django.db import connection, transaction
+from django.utils import timezone
+
+from payments.crypto.signatures import hmac_hex
+from payments.events import bus, context
+from payments.events.models import StoredEvent, Stream, canonical_text
+from payments.events.signal import Aggregate, EventSignal
+
+_HASHED = ("id", "aggregate_type", "aggregate_id", "sequence", "type", "version", "priority")
+_HASHED_TOO = ("correlation_id", "causation_id", "data", "metadata")
+
+
+class BrokenChain(Exception):
+    """The stored history is not the one that was recorded."""
+
+
+def record(signal: EventSignal, aggregate: Aggregate, data: Any) -> StoredEvent:
+    """Append an event, and announce it once the change it tells of is committed.
+
+    `data` is an instance of the signal's data type. Raises RuntimeError outside a transaction:
+    a change and its event are one commit.
+    """
+    if not connection.in_atomic_block:
+        raise RuntimeError(f"{signal.name} must be recorded in the transaction of its change.")
+    if not isinstance(data, signal.data_type):
+        raise TypeError(f"{signal.name} carries {signal.data_type.__name__}, not {data!r}.")
+    event = _append(signal, aggregate, asdict(data))
+    transaction.on_commit(lambda: bus.send(signal, event), robust=True)
+    return event
+
+
+def _append(signal: EventSignal, aggregate: Aggregate, data: dict[str, Any]) -> StoredEvent:
+    stream = _locked_stream(aggregate)
+    here = context.current()
+    event = StoredEvent(
+        aggregate_type=aggregate.type,
+        aggregate_id=aggregate.id,
+        sequence=stream.sequence + 1,
+        type=signal.name,
+        version=signal.version,
+        priority=signal.priority,
+        timestamp=timezone.now(),
+        correlation_id=here.correlation_id,
+        causation_id=here.causation_id,
+        data=data,
+        metadata=here.metadata,
+        previous_hash=stream.last_hash,
+    )
+    event.hash = hash_of(event)
+    event.save(force_insert=True)
+    stream.sequence, stream.last_hash = event.sequence, event.hash
+    stream.save(update_fields=["sequence", "last_hash"])
+    return event
+
+
+def _locked_stream(aggregate: Aggregate) -> Stream:
+    names = {"aggregate_type": aggregate.type, "aggregate_id": aggregate.id}
+    Stream.objects.bulk_create([Stream(**names)], ignore_conflicts=True)
+    return Stream.objects.select_for_update().get(**names)
+
+
+def hash_of(event: StoredEvent) -> str:
+    """The event's link: HMAC over the previous hash and the canonical text of its fields."""
+    facts = {name: str(getattr(event, name)) for name in _HASHED}
+    facts |= {name: getattr(event, name) for name in _HASHED_TOO}
+    facts["timestamp"] = event.timestamp.isoformat(timespec="microseconds")
+    message = event.previous_hash + canonical_text(facts)
+    return hmac_hex(settings.AUDIT_KEY, message.encode())
+
+
+def read_stream(aggregate: Aggregate) -> Iterator[StoredEvent]:
+    """The aggregate's events, oldest first."""
+    return StoredEvent.objects.filter(
+        aggregate_type=aggregate.type, aggregate_id=aggregate.id
+    ).iterator()
+
+
+def verify_stream(aggregate: Aggregate) -> int:
+    """Prove that nothing in one history was changed, removed or inserted; answers its length.
+
+    Raises BrokenChain, naming the first event that does not fit.
+    """
+    previous, sequence = "", 0
+    for event in read_stream(aggregate):
+        sequence += 1
+        fits = event.sequence == sequence and event.previous_hash == previous
+        if not fits or event.hash != hash_of(event):
+            raise BrokenChain(f"{event} does not follow from what is stored before it.")
+        previous = event.hash
+    tip = Stream.objects.filter(aggregate_type=aggregate.type, aggregate_id=aggregate.id).first()
+    if tip and (tip.sequence, tip.last_hash) != (sequence, previous):
+        raise BrokenChain(f"{aggregate.id} should have {tip.sequence} events, found {sequence}.")
+    return sequence

@@ -1,0 +1,1 @@
+"""The world outside: pure translators and the one transport."""

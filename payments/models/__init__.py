@@ -1,0 +1,20 @@
+"""The table of contents: every model of payments."""
+
+from payments.events.models import StoredEvent, Stream
+from payments.models.access import ApiKey
+from payments.models.idempotency import IdempotencyKey
+from payments.models.operation import GatewayOperation
+from payments.models.payment import Payment
+from payments.models.settlement import Discrepancy
+from payments.models.subject import SubjectKey
+
+__all__ = [
+    "ApiKey",
+    "Discrepancy",
+    "GatewayOperation",
+    "IdempotencyKey",
+    "Payment",
+    "StoredEvent",
+    "Stream",
+    "SubjectKey",
+]

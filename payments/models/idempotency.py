@@ -1,0 +1,38 @@
+"""IdempotencyKey: a caller's name for a request, so that repeating it is harmless."""
+
+from django.db import models
+from django.utils import timezone
+from uuid_utils.compat import uuid7
+
+from payments.crypto.fields import SealedJSONField
+
+
+class IdempotencyKey(models.Model):
+    """One named request. Its row learns the payment in the commit that creates the payment."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    caller = models.CharField(max_length=64)
+    method = models.CharField(max_length=8)
+    path = models.CharField(max_length=255)
+    key = models.CharField(max_length=255)
+    fingerprint = models.CharField(max_length=64)
+    locked_until = models.DateTimeField(null=True)
+    lock_token = models.UUIDField(default=uuid7)
+    payment = models.ForeignKey("payments.Payment", models.CASCADE, null=True, related_name="+")
+    status_code = models.PositiveSmallIntegerField(null=True)
+    answer = SealedJSONField(null=True)
+    created_at = models.DateTimeField(default=timezone.now, db_index=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["caller", "method", "path", "key"], name="one_row_per_named_request"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.method} {self.path} as {self.key}"
+
+    def remember(self, payment_id: object) -> None:
+        """Tie this request to the payment it makes; called inside that payment's transaction."""
+        IdempotencyKey.objects.filter(pk=self.pk).update(payment_id=payment_id)

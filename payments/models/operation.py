@@ -1,0 +1,93 @@
+"""GatewayOperation: one intended effect at one gateway, written down before it is attempted."""
+
+from django.db import models
+from django.db.models import Q
+from django.utils import timezone
+from uuid_utils.compat import uuid7
+
+from payments.crypto.fields import SealedJSONField
+from payments.money import Money
+from payments.statuses import OPEN_OUTCOMES, OperationKind, Outcome
+
+_OPEN = Q(outcome__isnull=True) | Q(outcome__in=sorted(OPEN_OUTCOMES))
+_TAKES_MONEY = Q(kind__in=[OperationKind.CHARGE, OperationKind.AUTHORIZE])
+
+
+class GatewayOperation(models.Model):
+    """An attempt. Its id is our key at the gateway, the same over all tries.
+
+    No `outcome` means interrupted: recovery's business. `next_check_at` says when to ask next;
+    null means there is nothing left to ask. Amount is in minor units of `currency`.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    payment = models.ForeignKey("payments.Payment", models.PROTECT, related_name="operations")
+    kind = models.CharField(max_length=12, choices=[(k.value, k.value) for k in OperationKind])
+    provider = models.CharField(max_length=20)
+    amount = models.BigIntegerField()
+    currency = models.CharField(max_length=3)
+    outcome = models.CharField(
+        max_length=16, null=True, blank=True, choices=[(o.value, o.value) for o in Outcome]
+    )
+    gateway_reference = models.CharField(max_length=128, blank=True)
+    redirect_url = models.URLField(max_length=2000, blank=True)
+    failure_code = models.CharField(max_length=40, blank=True)
+    failure_message = models.CharField(max_length=255, blank=True)
+    routing_reason = models.CharField(max_length=255, blank=True)
+    is_orphan = models.BooleanField(default=False)
+    exchange = SealedJSONField(null=True)
+    started_at = models.DateTimeField(default=timezone.now)
+    deadline_at = models.DateTimeField()
+    answered_at = models.DateTimeField(null=True, blank=True)
+    expires_at = models.DateTimeField(null=True, blank=True)
+    next_check_at = models.DateTimeField(null=True, blank=True)
+    checks = models.PositiveSmallIntegerField(default=0)
+
+    class Meta:
+        ordering = ["started_at", "id"]
+        constraints = [
+            models.CheckConstraint(condition=Q(amount__gt=0), name="operation_amount_is_positive"),
+            models.CheckConstraint(
+                condition=Q(outcome__isnull=True) | Q(outcome__in=[o.value for o in Outcome]),
+                name="operation_outcome_is_known",
+            ),
+            # An open operation is a lease on its payment.
+            models.UniqueConstraint(
+                fields=["payment"], condition=_OPEN & _TAKES_MONEY, name="one_open_charge"
+            ),
+            # However the news arrives, a payment is paid once; the rest are orphans.
+            models.UniqueConstraint(
+                fields=["payment"],
+                condition=Q(outcome=Outcome.SUCCEEDED, is_orphan=False) & _TAKES_MONEY,
+                name="one_successful_charge",
+            ),
+        ]
+        indexes = [
+            models.Index(
+                fields=["next_check_at"],
+                condition=Q(next_check_at__isnull=False),
+                name="operation_due",
+            ),
+            models.Index(fields=["provider", "gateway_reference"], name="operation_by_reference"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind} at {self.provider}: {self.outcome or 'no answer yet'}"
+
+    @property
+    def key(self) -> str:
+        """Our name for this operation at the gateway."""
+        return self.id.hex
+
+    @property
+    def money(self) -> Money:
+        """What the gateway is asked to move."""
+        return Money(self.amount, self.currency)
+
+    def is_open(self) -> bool:
+        """Whether news of it is still awaited."""
+        return self.outcome is None or self.outcome in OPEN_OUTCOMES
+
+    def is_overdue(self) -> bool:
+        """Whether its call must have ended by now, so that silence means it was interrupted."""
+        return timezone.now() >= self.deadline_at

@@ -1,0 +1,77 @@
+"""How news is judged before it is believed: pure questions, asked by `operations.settle`.
+
+Nothing here reads or writes a row; everything here can be tested as a table.
+"""
+
+from dataclasses import dataclass
+
+from payments.gateways.messages import GatewayResult
+from payments.models import GatewayOperation
+from payments.statuses import FINAL_OUTCOMES, Contradiction, Outcome
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """What our records say, and what was heard instead."""
+
+    kind: Contradiction
+    expected: str
+    heard: str
+
+
+def moves_forward(operation: GatewayOperation, result: GatewayResult) -> bool:
+    """Whether this is more than we know already; late news never moves an operation back.
+
+    After the end only a success is news: money that moved after all.
+    """
+    known, told = operation.outcome, result.outcome
+    if known is None:
+        return True
+    if known == told:
+        return operation.is_open() and bool(result.reference and not operation.gateway_reference)
+    if known in FINAL_OUTCOMES:
+        return told is Outcome.SUCCEEDED
+    # A page that waits for its payer still waits while lookups say "pending" or nothing.
+    return told in FINAL_OUTCOMES or known == Outcome.UNKNOWN
+
+
+def difference_in(
+    operation: GatewayOperation, result: GatewayResult, heard_from: str
+) -> Difference | None:
+    """Where a final outcome contradicts what we asked for, or None.
+
+    A lookup is asked by our own key, so whatever transaction it finds is ours; a notification
+    about another transaction than the one we were given is not believed on its own.
+    """
+    if result.outcome not in FINAL_OUTCOMES:
+        return None
+    if heard_from == "webhook" and (other := _other_reference(operation, result)):
+        return other
+    return _other_money(operation, result) if result.outcome is Outcome.SUCCEEDED else None
+
+
+def _other_reference(operation: GatewayOperation, result: GatewayResult) -> Difference | None:
+    ours = operation.gateway_reference
+    if not ours or ours in (result.reference, result.parent_reference):
+        return None
+    return Difference(Contradiction.REFERENCE_DIFFERS, ours, result.reference)
+
+
+def _other_money(operation: GatewayOperation, result: GatewayResult) -> Difference | None:
+    expected, heard = operation.money, result.money
+    if heard == expected:
+        return None
+    if heard is not None and heard.currency != expected.currency:
+        return Difference(Contradiction.CURRENCY_DIFFERS, str(expected), str(heard))
+    return Difference(
+        Contradiction.AMOUNT_DIFFERS, str(expected), str(heard or "no readable amount")
+    )
+
+
+def second_charge_in(operation: GatewayOperation, result: GatewayResult) -> Difference | None:
+    """A page that took money twice: success again, under another reference."""
+    took_money = operation.outcome == result.outcome == Outcome.SUCCEEDED
+    first, second = operation.gateway_reference, result.reference
+    if not took_money or not second or first in (second, result.parent_reference):
+        return None
+    return Difference(Contradiction.ORPHAN_CHARGE, first, second)

@@ -1,0 +1,1 @@
+"""Use cases: one module a subject, one function a use case."""

@@ -1,0 +1,202 @@
+"""Create a payment, send it to its provider, ask what became of it."""
+
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+from urllib.parse import urlencode
+
+from django.conf import settings
+from django.db import transaction
+
+from payments import lifecycle, operations, signals
+from payments.crypto.signatures import derived_key, hmac_hex, same
+from payments.errors import (
+    InvalidAmount,
+    OutcomeUnknown,
+    PaymentDeclined,
+    PaymentNotFound,
+    ServiceUnavailable,
+)
+from payments.gateways.messages import Charge
+from payments.models import GatewayOperation, IdempotencyKey, Payment, SubjectKey
+from payments.models.subject import customer_digest
+from payments.money import Money
+from payments.routing import choose_gateway
+from payments.services.recovery import ask_about
+from payments.statuses import OperationKind, Outcome
+
+_RETRY_SOON = timedelta(seconds=5)
+
+
+def create_payment(
+    *,
+    owner_id: UUID | None,
+    money: Money,
+    provider: str = "",
+    customer: Mapping[str, Any] | None = None,
+    request_key: IdempotencyKey | None = None,
+    **wishes: Any,
+) -> Payment:
+    """Write down what is to be collected; nothing is sent yet.
+
+    `wishes` are the plain fields of Payment: reference, description, contract, capture,
+    return_url, callback_url, payment_methods, language, metadata. Raises InvalidAmount and
+    UnknownProvider, and what routing raises for a named provider that cannot take it.
+    """
+    if money.amount <= 0:
+        raise InvalidAmount("A payment must be of more than zero.", attr="amount")
+    payment = Payment(
+        owner_id=owner_id,
+        amount=money.amount,
+        currency=money.currency,
+        provider=provider,
+        **wishes,
+    )
+    choose_gateway(payment, _kind_of(payment))
+    with transaction.atomic(durable=True):
+        _keep_customer(payment, customer or {})
+        lifecycle.open_new(payment, signals.payment_created)
+        if request_key:
+            request_key.remember(payment.id)
+    return payment
+
+
+def _keep_customer(payment: Payment, customer: Mapping[str, Any]) -> None:
+    if not customer:
+        return
+    digest = customer_digest(str(customer.get("id") or ""))
+    payment.customer_digest = digest
+    payment.subject = _subject(payment.owner_id, digest)
+    payment.customer = dict(customer)
+
+
+def _subject(owner_id: UUID | None, digest: str) -> SubjectKey:
+    if not digest:
+        return SubjectKey.objects.create(owner_id=owner_id)
+    # An owner of null is not unique to a database; operators' customers get a key a payment.
+    if owner_id is None:
+        return SubjectKey.objects.create(owner_id=None, customer_digest=digest)
+    return SubjectKey.objects.get_or_create(owner_id=owner_id, customer_digest=digest)[0]
+
+
+def _kind_of(payment: Payment) -> OperationKind:
+    manual = payment.capture == Payment.Capture.MANUAL
+    return OperationKind.AUTHORIZE if manual else OperationKind.CHARGE
+
+
+def process_payment(
+    *,
+    payment_id: UUID,
+    payment_methods: Sequence[str] = (),
+    language: str = "",
+    timeout: timedelta | None = None,
+) -> Payment:
+    """Send a payment to its provider; repeating it answers the same and never charges twice.
+
+    Raises ServiceUnavailable where nothing was sent, OutcomeUnknown where the answer was lost,
+    PaymentDeclined on a final no, OperationInProgress and InvalidTransition as `begin` does.
+    """
+    payment = Payment.objects.select_related("subject").get(pk=payment_id)
+    kind = _kind_of(payment)
+    route = choose_gateway(payment, kind)
+    limit = min(timeout or route.gateway.timeout, route.gateway.timeout)
+    operation, is_new = operations.begin(
+        payment_id, kind, route.gateway, reason=route.reason, timeout=limit
+    )
+    if not is_new:
+        return payment_with(payment_id)
+    order = _charge_for(payment, operation, payment_methods, language)
+    result = operations.call(route.gateway, order, limit)
+    operations.settle(operation.id, result, heard_from="answer")
+    _speak_plainly(result.outcome, operation)
+    return payment_with(payment_id)
+
+
+def _charge_for(
+    payment: Payment, operation: GatewayOperation, methods: Sequence[str], language: str
+) -> Charge:
+    return Charge(
+        key=operation.key,
+        kind=OperationKind(operation.kind),
+        money=operation.money,
+        description=payment.description or payment.reference,
+        return_url=return_address(payment),
+        callback_url=f"{settings.PUBLIC_URL}/webhooks/payments/{operation.provider}",
+        language=language or payment.language,
+        payment_methods=tuple(methods or payment.payment_methods),
+        customer=payment.customer,
+    )
+
+
+def _speak_plainly(outcome: Outcome, operation: GatewayOperation) -> None:
+    if outcome is Outcome.NOT_SENT:
+        raise ServiceUnavailable(
+            f"{operation.provider} could not be reached; nothing was charged. Try again shortly.",
+            retry_after=_RETRY_SOON,
+        )
+    if outcome is Outcome.UNKNOWN:
+        raise OutcomeUnknown(
+            f"{operation.provider} did not answer, so the outcome is not known yet. We are"
+            " finding out; read the payment later, and do not pay again."
+        )
+    if outcome is Outcome.DECLINED:
+        operation.refresh_from_db()
+        raise PaymentDeclined(operation.failure_message or "The provider declined the payment.")
+
+
+def verify_payment(*, payment_id: UUID, transaction_ref: str) -> Payment:
+    """Ask the provider about one of a payment's transactions, and apply the answer.
+
+    Raises PaymentNotFound when the transaction is not this payment's, ServiceUnavailable or
+    OutcomeUnknown when the provider cannot be asked now.
+    """
+    operations_of = GatewayOperation.objects.filter(payment_id=payment_id)
+    operation = operations_of.filter(gateway_reference=transaction_ref).first()
+    if operation is None or not transaction_ref:
+        raise PaymentNotFound(f"This payment has no transaction {transaction_ref!r}.")
+    _speak_of_lookup(ask_about(operation), operation)
+    return payment_with(payment_id)
+
+
+def _speak_of_lookup(outcome: Outcome | None, operation: GatewayOperation) -> None:
+    if outcome is None:
+        raise ServiceUnavailable(
+            f"{operation.provider} cannot be asked right now; nothing changed. Try again shortly.",
+            retry_after=_RETRY_SOON,
+        )
+
+
+def note_return(*, payment_id: UUID) -> Payment:
+    """The payer's browser came back: a hint, worth a lookup, proof of nothing."""
+    payment = payment_with(payment_id)
+    operation = payment.current_operation
+    if operation and operation.is_open():
+        ask_about(operation)
+    return payment_with(payment_id)
+
+
+def return_address(payment: Payment) -> str:
+    """Where the payer's browser comes back to, signed so that nobody can invent it."""
+    query = urlencode({"payment": payment.id, "s": _return_signature(payment.id)})
+    return f"{settings.PUBLIC_URL}/payments/v2/return?{query}"
+
+
+def is_our_return(payment_id: UUID, signature: str) -> bool:
+    """Whether a return address was made by `return_address`."""
+    return same(signature, _return_signature(payment_id))
+
+
+def _return_signature(payment_id: UUID) -> str:
+    return hmac_hex(derived_key(settings.SECRET_KEY, "return"), str(payment_id).encode())[:32]
+
+
+def payment_with(payment_id: UUID) -> Payment:
+    """A payment with all that its readers need, in one query. Raises PaymentNotFound."""
+    payments = Payment.objects.select_related("current_operation", "subject")
+    payment = payments.filter(pk=payment_id).first()
+    if payment is None:
+        raise PaymentNotFound(f"There is no payment {payment_id}.")
+    return payment
+
+

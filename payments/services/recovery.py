@@ -1,0 +1,141 @@
+"""Find what was interrupted, and ask how it ended.
+
+Operations that wait for news carry `next_check_at`. The sweep takes those that are due, asks the
+provider by our own key, and settles the answer through the same door as everybody else.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+import structlog
+from django.conf import settings
+from django.db.models import F, Q
+from django.utils import timezone
+
+from payments import operations
+from payments.errors import DomainError
+from payments.events import context
+from payments.gateways.contract import Gateway
+from payments.gateways.messages import Failure, GatewayResult, Lookup
+from payments.gateways.registry import gateway_named
+from payments.models import GatewayOperation
+from payments.statuses import FailureCode, OperationKind, Outcome
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What recovery learned of one operation."""
+
+    operation: GatewayOperation
+    before: str
+    after: str
+
+
+def due_operations(older_than: timedelta | None = None) -> list[GatewayOperation]:
+    """Operations that somebody should ask about now, the longest waiting first.
+
+    With `older_than`, those that have been waiting for that long, due or not.
+    """
+    now = timezone.now()
+    waiting = GatewayOperation.objects.filter(next_check_at__isnull=False)
+    if older_than is None:
+        due = waiting.filter(next_check_at__lte=now)
+    else:
+        due = waiting.filter(started_at__lte=now - older_than, deadline_at__lte=now)
+    return list(due.order_by("next_check_at")[:500])
+
+
+def resolve_open_operations(older_than: timedelta | None = None) -> Iterator[Finding]:
+    """Ask about every due operation and settle what was learned, one by one."""
+    for operation in due_operations(older_than):
+        if not _take(operation):
+            continue
+        with context.bound(correlation_id=operation.key, source="recovery"):
+            yield _resolve(operation)
+
+
+def _take(operation: GatewayOperation) -> bool:
+    """Put the next check off first, so that two sweeps do not ask the same question."""
+    now = timezone.now()
+    unchanged = GatewayOperation.objects.filter(
+        pk=operation.pk, next_check_at=operation.next_check_at
+    )
+    return bool(
+        unchanged.update(next_check_at=_later(operation, now), checks=F("checks") + 1)
+    )
+
+
+def _later(operation: GatewayOperation, now: datetime) -> datetime:
+    delays = settings.RECOVERY_CHECK_DELAYS
+    later = now + delays[min(operation.checks, len(delays) - 1)]
+    page_ends = operation.expires_at
+    return page_ends if page_ends and now < page_ends < later else later
+
+
+def _resolve(operation: GatewayOperation) -> Finding:
+    before = operation.outcome or "interrupted"
+    try:
+        ask_about(operation)
+    except (DomainError, OSError) as error:
+        # One provider's trouble must not keep the others' operations waiting.
+        log.warning("recovery_failed", operation_id=str(operation.id), error=str(error))
+    operation.refresh_from_db()
+    return Finding(operation, before, operation.outcome or "interrupted")
+
+
+def ask_about(operation: GatewayOperation) -> Outcome | None:
+    """Look one operation up and settle the answer; None where the provider gave none."""
+    gateway = gateway_named(operation.provider)
+    lookup = Lookup(operation.key, OperationKind(operation.kind), operation.gateway_reference)
+    heard = operations.call(gateway, lookup)
+    if heard.outcome is Outcome.UNKNOWN:
+        return None
+    operation.refresh_from_db()
+    told = believed(operation, heard, gateway, timezone.now())
+    if told is not None:
+        operations.settle(operation.id, told, heard_from="lookup")
+    elif not operation.is_open():
+        _stop_asking(operation)
+    return heard.outcome
+
+
+def believed(
+    operation: GatewayOperation, heard: GatewayResult, gateway: Gateway, now: datetime
+) -> GatewayResult | None:
+    """What a lookup's answer is worth; None where it changes nothing.
+
+    "Never heard of it" is believed only when the request can no longer be on its way, and a
+    page that nobody paid ends only when its life is over.
+    """
+    if heard.outcome in (Outcome.SUCCEEDED, Outcome.DECLINED):
+        return heard
+    return _unpaid(operation, heard, gateway, now) if operation.is_open() else None
+
+
+def _unpaid(
+    operation: GatewayOperation, heard: GatewayResult, gateway: Gateway, now: datetime
+) -> GatewayResult | None:
+    if operation.redirect_url:
+        return _page_still_open(operation, heard, now)
+    if now < operation.deadline_at + gateway.settling_time:
+        return None
+    # Never sent, or its page's address was lost: no payer can have it. The next attempt opens
+    # another page at the same gateway; should this one be paid after all, that is an orphan.
+    return replace(heard, outcome=Outcome.NOT_SENT, reference="")
+
+
+def _page_still_open(
+    operation: GatewayOperation, heard: GatewayResult, now: datetime
+) -> GatewayResult | None:
+    if operation.expires_at and now < operation.expires_at:
+        return None
+    failure = Failure(FailureCode.EXPIRED, "Nobody paid before the page's life was over.")
+    return replace(heard, outcome=Outcome.DECLINED, failure=failure, reference="")
+
+
+def _stop_asking(operation: GatewayOperation) -> None:
+    over = Q(expires_at__isnull=True) | Q(expires_at__lte=timezone.now())
+    GatewayOperation.objects.filter(over, pk=operation.pk).update(next_check_at=None)

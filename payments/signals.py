@@ -1,0 +1,60 @@
+"""The catalogue of payment events: every name, what it carries, and its aliases.
+
+A receiver gets `event`, the StoredEvent; its `data` has the fields of the type named here.
+None of it is personal: ids, amounts and codes only.
+"""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from payments.events.models import Priority
+from payments.events.signal import EventSignal
+
+
+@dataclass(frozen=True, slots=True)
+class PaymentFacts:
+    """What every payment event tells. Amounts are decimal strings in major units."""
+
+    payment_id: str
+    reference: str
+    contract: str
+    amount: str
+    currency: str
+    method: str
+    subject_id: str
+    status: str
+    previous_status: str
+    version: int
+    provider: str = ""
+    operation_id: str = ""
+    operation_kind: str = ""
+    outcome: str = ""
+    transaction_ref: str = ""
+    started_at: str = ""
+    duration_ms: int | None = None
+    failure_code: str = ""
+    failure_message: str = ""
+    heard_from: str = ""
+    is_late: bool = False
+    details: dict[str, Any] = field(default_factory=dict)
+
+
+def _payment(
+    name: str, *, aliases: tuple[str, ...] = (), priority: Priority = Priority.MEDIUM
+) -> EventSignal:
+    return EventSignal(f"payment.{name}", PaymentFacts, priority=priority, aliases=aliases)
+
+
+payment_created = _payment("created")
+payment_initiated = _payment("initiated")
+payment_processing = _payment("processing")
+payment_requires_action = _payment("requires_action")
+payment_authorized = _payment("authorized", priority=Priority.HIGH)
+payment_completed = _payment("completed", aliases=("payment.success",), priority=Priority.HIGH)
+payment_failed = _payment("failed", priority=Priority.HIGH)
+payment_cancelled = _payment("cancelled")
+payment_expired = _payment("expired")
+payment_status_changed = _payment("status_changed")
+payment_timed_out = _payment("timed_out", aliases=("payment.timeout",), priority=Priority.HIGH)
+payment_verified = _payment("verified", aliases=("payment.verification",))
+payment_contradicted = _payment("contradicted", priority=Priority.CRITICAL)

@@ -1,0 +1,95 @@
+"""Who may knock: size, rate of refusals, and the generic webhook's own signature and clock.
+
+Every refusal is told to the operator in the security log; the sender learns only its kind.
+"""
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import structlog
+from django.conf import settings
+from django.core.exceptions import RequestDataTooBig
+from django.http import HttpRequest, UnreadablePostError
+
+from payments.api.addresses import client_address
+from payments.api.limits import seconds_to_wait
+from payments.crypto.signatures import hmac_hex, same
+from payments.gateways.wire import Headers
+from webhooks.signals import webhook_rejected
+
+log = structlog.get_logger("security")
+
+
+@dataclass(eq=False)
+class Refused(Exception):
+    """A delivery that is turned away. `reason` is for the operator, `detail` for the sender."""
+
+    status: int
+    code: str
+    detail: str
+    reason: str = ""
+    retry_after: int = 0
+
+
+def body_of(request: HttpRequest) -> bytes:
+    """The raw bytes, if they are not too many. Raises Refused."""
+    limit = settings.WEBHOOK_MAX_BODY
+    too_large = Refused(413, "body_too_large", f"A notification may have {limit} bytes at most.")
+    if int(request.META.get("CONTENT_LENGTH") or 0) > limit:
+        raise too_large
+    try:
+        body = request.body
+    except RequestDataTooBig:
+        raise too_large from None
+    except UnreadablePostError:
+        raise Refused(400, "body_unreadable", "The body broke off.") from None
+    if len(body) > limit:
+        raise too_large
+    return body
+
+
+def headers_of(request: HttpRequest) -> Headers:
+    """The headers as pairs, as far as the server lets us see them."""
+    return tuple(request.headers.items())
+
+
+def demand_quiet_source(request: HttpRequest) -> None:
+    """Turn away addresses whose deliveries keep failing verification. Raises Refused."""
+    source = client_address(request)
+    if wait := seconds_to_wait(request, "webhook_rejected", source, count=False):
+        detail = f"Too many refused deliveries; try again in {wait} s."
+        raise Refused(429, "rate_limited", detail, "too many refusals", wait)
+
+
+def report_refusal(request: HttpRequest, provider: str, refused: Refused) -> None:
+    """Tell the operator, and count it against its source."""
+    source = client_address(request)
+    if refused.status == 401:
+        seconds_to_wait(request, "webhook_rejected", source)
+    reason = refused.reason or refused.code
+    log.warning("webhook_rejected", provider=provider, reason=reason, source=source)
+    webhook_rejected.send_robust(sender=None, provider=provider, reason=reason)
+
+
+def verify_generic(headers: Mapping[str, str], body: bytes, secrets: list[str]) -> None:
+    """Check `X-Webhook-Signature` over `{timestamp}.{raw body}`. Raises Refused."""
+    timestamp, given = headers.get("X-Webhook-Timestamp"), headers.get("X-Webhook-Signature")
+    if not timestamp or not given:
+        detail = "X-Webhook-Timestamp and X-Webhook-Signature are both needed."
+        raise Refused(400, "missing_header", detail)
+    _demand_fresh(timestamp)
+    message = timestamp.encode() + b"." + body
+    if not any(same(given, hmac_hex(secret.encode(), message)) for secret in secrets if secret):
+        reason = "signature_mismatch" if secrets else "no_secret_configured"
+        raise Refused(401, "invalid_signature", "The signature does not fit the body.", reason)
+
+
+def _demand_fresh(timestamp: str) -> None:
+    if not (timestamp.isascii() and timestamp.isdigit() and len(timestamp) <= 12):
+        raise Refused(400, "invalid_timestamp", "X-Webhook-Timestamp must be whole seconds.")
+    skew = int(timestamp) - time.time()
+    tolerance = settings.WEBHOOK_TIMESTAMP_TOLERANCE.total_seconds()
+    if abs(skew) > tolerance:
+        detail = "The timestamp is too old or too far ahead."
+        raise Refused(400, "stale_timestamp", detail, f"clock differs by {skew:.0f} s")

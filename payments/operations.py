@@ -168,7 +168,7 @@ def _sound_unlisted_word(operation: GatewayOperation, result: GatewayResult) -> 
 def _write_down(operation: GatewayOperation, result: GatewayResult) -> None:
     failure = result.failure
     operation.outcome = result.outcome
-    operation.answered_at = timezone.now()
+    operation.answered_at = operation.answered_at or timezone.now()
     operation.gateway_reference = result.reference or operation.gateway_reference
     operation.redirect_url = result.redirect_url or operation.redirect_url
     operation.failure_code = failure.code if failure else ""

@@ -10,6 +10,7 @@ from typing import Any
 from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
+from django.views.decorators.csrf import csrf_exempt
 from drf_standardized_errors.handler import exception_handler as standardized
 from rest_framework.exceptions import APIException, ErrorDetail, ValidationError
 from rest_framework.response import Response
@@ -82,6 +83,12 @@ def permission_denied(request: HttpRequest, exception: Exception) -> HttpRespons
 
 def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
     """404 outside the API's views."""
+    return _answer(request, 404, "not_found", f"There is nothing at {request.path}.")
+
+
+@csrf_exempt
+def no_such_path(request: HttpRequest) -> HttpResponse:
+    """404 under the API's prefixes, in its own shape in development too."""
     return _answer(request, 404, "not_found", f"There is nothing at {request.path}.")
 
 

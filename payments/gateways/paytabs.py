@@ -193,7 +193,7 @@ def _found(
     order: Lookup, status: int, answer: Any, exchange: dict[str, Any]
 ) -> GatewayResult:
     """Of all transactions of a cart, the one that took money; else the last that did not."""
-    if status == 404 or (status == 200 and answer == []):
+    if status == 200 and answer == []:
         return GatewayResult(Outcome.NOT_SENT, exchange=exchange)
     entries = answer if isinstance(answer, list) else [answer]
     ours = [e for e in entries if isinstance(e, dict) and _is_charge(e, order.key)]

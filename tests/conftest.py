@@ -1,0 +1,41 @@
+"""What every test stands on: a database of this run's own, and a cache that starts empty."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+import redis
+from django.conf import settings as django_settings
+from pytest_django import Settings
+
+
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Two runs at once, and the workers of one run, must not meet in one test database.
+
+    SQLite's is a file, as in production: in memory, threads would share one connection's locks.
+    """
+    database = django_settings.DATABASES["default"]
+    name: str | Path = f"test_ballast_{os.getpid()}"
+    if database["ENGINE"].endswith("sqlite3"):
+        name = tmp_path_factory.mktemp("database") / "test.sqlite3"
+    database.setdefault("TEST", {})["NAME"] = str(name)
+
+
+@pytest.fixture(autouse=True)
+def _empty_cache(settings: Settings) -> None:
+    """A prefix of its own for each test; clearing would empty the whole Redis database."""
+    prefix = f"{settings.REDIS_KEY_PREFIX}-{uuid4().hex}"
+    settings.CACHES = {"default": settings.CACHES["default"] | {"KEY_PREFIX": prefix}}
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _clean_redis() -> Iterator[None]:
+    """Leave nothing behind in a Redis that was lent to us, and touch nothing else in it."""
+    yield
+    if django_settings.REDIS_URL:
+        with redis.Redis.from_url(django_settings.REDIS_URL) as client:
+            for key in client.scan_iter(f"*{django_settings.REDIS_KEY_PREFIX}*"):
+                client.delete(key)

@@ -51,10 +51,10 @@ def difference_in(
 
 
 def _other_reference(operation: GatewayOperation, result: GatewayResult) -> Difference | None:
-    ours = operation.gateway_reference
-    if not ours or ours in (result.reference, result.parent_reference):
+    ours, theirs = operation.gateway_reference, result.reference
+    if not ours or not theirs or ours in (theirs, result.parent_reference):
         return None
-    return Difference(Contradiction.REFERENCE_DIFFERS, ours, result.reference)
+    return Difference(Contradiction.REFERENCE_DIFFERS, ours, theirs)
 
 
 def _other_money(operation: GatewayOperation, result: GatewayResult) -> Difference | None:

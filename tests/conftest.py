@@ -10,6 +10,10 @@ import redis
 from django.conf import settings as django_settings
 from pytest_django import Settings
 
+from tests.callers import api, provider
+
+__all__ = ["api", "provider"]
+
 
 @pytest.fixture(scope="session")
 def django_db_modify_db_settings(tmp_path_factory: pytest.TempPathFactory) -> None:

@@ -8,11 +8,11 @@ from datetime import timedelta
 from typing import Any
 
 from django.db import InterfaceError, OperationalError
-from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.views.decorators.csrf import csrf_exempt
-from drf_standardized_errors.handler import exception_handler as standardized
-from rest_framework.exceptions import APIException, ErrorDetail, ValidationError
+from drf_standardized_errors.handler import ExceptionHandler
+from rest_framework.exceptions import APIException, ErrorDetail, NotFound, ValidationError
 from rest_framework.response import Response
 
 from payments import errors
@@ -40,14 +40,24 @@ class ApiError(APIException):
             self.wait = max(1, round(retry_after.total_seconds()))
 
 
-def exception_handler(error: Exception, context: dict[str, Any]) -> Response | None:
+class Answers(ExceptionHandler):
     """What every view answers when something is raised in it."""
-    if isinstance(error, errors.DomainError):
-        error = _translated(error)
-    elif isinstance(error, OperationalError | InterfaceError):
-        detail = "The database cannot be reached; nothing was done. Try again shortly."
-        error = ApiError(503, "service_unavailable", detail, timedelta(seconds=5))
-    return standardized(error, context)
+
+    def convert_known_exceptions(self, exc: Exception) -> Exception:
+        if isinstance(exc, errors.DomainError):
+            return _translated(exc)
+        if isinstance(exc, OperationalError | InterfaceError):
+            detail = "The database cannot be reached; nothing was done. Try again shortly."
+            return ApiError(503, "service_unavailable", detail, timedelta(seconds=5))
+        if isinstance(exc, Http404):
+            return NotFound(str(exc) or None)
+        known: Exception = super().convert_known_exceptions(exc)
+        return known
+
+    def report_exception(self, exc: APIException, response: Response) -> None:
+        # A provider's trouble is told to the caller and to the history; it is no bug of ours.
+        if not isinstance(self.exc, errors.DomainError):
+            super().report_exception(exc, response)
 
 
 def _translated(error: errors.DomainError) -> APIException:

@@ -70,6 +70,8 @@ class _PaymentsApi(GenericViewSet[Payment]):
 class _BearerOnGet(_PaymentsApi):
     """Actions that a GET may start: a browser's session must not, or any image tag could."""
 
+    http_method_names = ["get", "post", "options"]
+
     def get_authenticators(self) -> list[Any]:
         if self.request is not None and self.request.method == "GET":
             return [ApiKeyAuthentication()]

@@ -128,7 +128,7 @@ def send(gateway: str, request: WireRequest, timeout: timedelta) -> WireResponse
             return _exchange(session_for(gateway), request, deadline)
         except (requests.RequestException, HTTPError, OSError, ValueError) as error:
             problem = f"{type(error).__name__} talking to {gateway}"
-            if deadline.is_over:
+            if deadline.is_over or deadline.left < 0.05:
                 problem = f"{gateway} did not answer within {timeout.total_seconds():g} s"
             raise (Lost if deadline.may_have_left else NotSent)(problem) from error
 

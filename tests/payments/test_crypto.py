@@ -6,7 +6,7 @@ import pytest
 from django.db import connection
 from hypothesis import given
 from hypothesis import strategies as st
-from pytest_django.fixtures import Settings
+from pytest_django import Settings
 
 from payments.crypto.keyring import CannotOpen, KeyRing, key_id_of
 from payments.crypto.redaction import redact

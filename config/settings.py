@@ -1,0 +1,256 @@
+"""All settings. The environment decides; `.env.example` documents what it may say."""
+
+from datetime import timedelta
+from pathlib import Path
+
+from csp.constants import NONE, SELF
+
+from config import parsers, providers, stores
+from config.environment import read_process_environment, stop_if_refused
+from config.logs import configure_structlog, logging_settings
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+VAR = BASE_DIR / "var"
+
+env = read_process_environment()
+DEBUG = env.debug
+LOG_LEVEL = env.read(
+    "LOG_LEVEL", parsers.one_of("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"), "INFO"
+)
+
+# Secrets. In development they are readable and the same everywhere, so that nobody mistakes them.
+_MAKE_KEY = "make one with: openssl rand -hex 32"
+SECRET_KEY = env.need(
+    "DJANGO_SECRET_KEY", parsers.secret(32), "development-only-" + "secret" * 8, _MAKE_KEY
+)
+KEY_RING = env.need("ENCRYPTION_KEY", parsers.key_ring, "development:" + "d0" * 32, _MAKE_KEY)
+AUDIT_KEY = env.need("AUDIT_KEY", parsers.hex_key, b"development-only-audit-key" * 2, _MAKE_KEY)
+HASH_SALT = env.need("HASH_SALT", parsers.secret(16), "development-only-salt", _MAKE_KEY)
+
+# Where we are reached.
+PUBLIC_URL = env.need(
+    "PUBLIC_URL",
+    parsers.web_address,
+    "http://127.0.0.1:8000",
+    "write the address where payers and providers reach us, like https://pay.example.com",
+)
+ALLOWED_HOSTS = env.need(
+    "DJANGO_ALLOWED_HOSTS",
+    parsers.items(str),
+    ["127.0.0.1", "localhost", "[::1]"],
+    "write the host names that we answer to, like pay.example.com",
+)
+TRUSTED_PROXIES = env.items("TRUSTED_PROXIES", parsers.network)
+CSRF_TRUSTED_ORIGINS = ["/".join(PUBLIC_URL.split("/")[:3])]
+
+# Providers and payments.
+PROVIDERS = providers.configured(env)
+PROVIDER_ORDER = env.read(
+    "PROVIDER_ORDER", parsers.items(parsers.one_of(*PROVIDERS)), list(PROVIDERS)
+)
+CALL_BUDGET = env.milliseconds("CALL_BUDGET", 45_000)
+PAGE_LIFETIME = env.milliseconds("PAGE_LIFETIME", 30 * 60_000)
+RECOVERY_CHECK_DELAYS = env.read(
+    "RECOVERY_CHECK_DELAYS",
+    parsers.items(parsers.milliseconds),
+    [timedelta(minutes=1), timedelta(minutes=5), timedelta(hours=1), timedelta(days=1)],
+)
+RECOVERY_SWEEP_INTERVAL = env.milliseconds("RECOVERY_SWEEP_INTERVAL", 30_000)
+IDEMPOTENCY_LOCK_TIMEOUT = env.milliseconds("IDEMPOTENCY_LOCK_TIMEOUT", 60_000)
+RETENTION_IDEMPOTENCY_KEYS_DAYS = env.integer("RETENTION_IDEMPOTENCY_KEYS_DAYS", 1, 1, 3650)
+WEBHOOK_MAX_BODY = env.integer("WEBHOOK_MAX_BODY", 2**20, 2**10, 2**26)
+WEBHOOK_TIMESTAMP_TOLERANCE = env.read(
+    "WEBHOOK_TIMESTAMP_TOLERANCE", parsers.seconds, timedelta(seconds=300)
+)
+
+# How often who may ask. django-ratelimit's checks want a cache with atomic increments shared by
+# all processes: Django's RedisCache has them though its list does not know it (W001), and in
+# development one process with its own memory is enough (E003).
+RATE_LIMITS_ENABLED = env.flag("RATE_LIMIT_ENABLED", default=True)
+_USUAL_LIMITS: dict[str, str | None] = {
+    "process": "5/m",
+    "verify": "10/m",
+    "generic_webhook": "100/m",
+    "webhook_rejected": "100/m",
+    "default": "1000/m",
+    "global": "10000/m",
+}
+RATE_LIMITS = {
+    kind: env.read(f"RATE_LIMIT_{kind.upper()}", parsers.rate, usual)
+    for kind, usual in _USUAL_LIMITS.items()
+}
+SILENCED_SYSTEM_CHECKS = ["django_ratelimit.E003", "django_ratelimit.W001"]
+
+# Where things are kept.
+DATABASES = {"default": stores.database(env, VAR)}
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+REDIS_URL = stores.redis_address(env)
+REDIS_KEY_PREFIX = env.text("REDIS_KEY_PREFIX", "ballast")
+CACHES = {"default": stores.cache(REDIS_URL, REDIS_KEY_PREFIX)}
+
+# The background. Tasks carry ids; rows are the queue of record, so results are not kept.
+CELERY_BROKER_URL, CELERY_BROKER_TRANSPORT_OPTIONS = stores.broker(env, REDIS_URL, VAR)
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_ACCEPT_CONTENT = ["json"]
+CELERY_TASK_SERIALIZER = "json"
+CELERY_TASK_ACKS_LATE = True
+CELERY_TASK_REJECT_ON_WORKER_LOST = True
+CELERY_TASK_IGNORE_RESULT = True
+CELERY_TASK_SOFT_TIME_LIMIT = 240
+CELERY_TASK_TIME_LIMIT = 300
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+CELERY_TIMEZONE = "UTC"
+CELERY_BEAT_SCHEDULE = {
+    "recover-open-operations": {
+        "task": "payments.tasks.recover_open_operations",
+        "schedule": RECOVERY_SWEEP_INTERVAL,
+    },
+    "prune-idempotency-keys": {
+        "task": "payments.tasks.prune_idempotency_keys",
+        "schedule": timedelta(hours=1),
+    },
+}
+
+# What we are made of.
+ROOT_URLCONF = "config.urls"
+WSGI_APPLICATION = "config.wsgi.application"
+APPEND_SLASH = False
+INSTALLED_APPS = [
+    "unfold",
+    "unfold.contrib.filters",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "rest_framework",
+    "django_filters",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
+    "drf_standardized_errors",
+    "csp",
+    "payments",
+    "webhooks",
+    "monitoring",
+]
+MIDDLEWARE = [
+    "payments.api.middleware.CorrelationMiddleware",
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "config.policies.ContentPolicyMiddleware",
+]
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.debug",
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ],
+        },
+    },
+]
+
+# Pages and files. In development the files are found where they lie; collectstatic is for images.
+STATIC_URL = "static/"
+STATICFILES_DIRS = [BASE_DIR / "static"]
+STATIC_ROOT = VAR / "static"
+WHITENOISE_USE_FINDERS = DEBUG
+WHITENOISE_AUTOREFRESH = DEBUG
+_STATIC = (
+    "django.contrib.staticfiles.storage.StaticFilesStorage"
+    if DEBUG
+    else ("whitenoise.storage.CompressedManifestStaticFilesStorage")
+)
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {"BACKEND": _STATIC},
+}
+LANGUAGE_CODE = "en"
+TIME_ZONE = "UTC"
+USE_TZ = True
+
+# The door.
+PASSWORD_HASHERS = [
+    "django.contrib.auth.hashers.Argon2PasswordHasher",
+    "django.contrib.auth.hashers.PBKDF2PasswordHasher",
+]
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": f"django.contrib.auth.password_validation.{validator}"}
+    for validator in (
+        "UserAttributeSimilarityValidator",
+        "MinimumLengthValidator",
+        "CommonPasswordValidator",
+        "NumericPasswordValidator",
+    )
+]
+LOGIN_URL = "admin:login"
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = not DEBUG
+SESSION_COOKIE_HTTPONLY = True
+SECURE_SSL_REDIRECT = env.flag("DJANGO_SSL_REDIRECT", default=not DEBUG)
+SECURE_REDIRECT_EXEMPT = [r"^health", r"^metrics"]  # probes come from inside, without TLS
+SECURE_HSTS_SECONDS = 0 if DEBUG else 365 * 24 * 3600
+SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = not DEBUG
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if TRUSTED_PROXIES else None
+SECURE_REFERRER_POLICY = "same-origin"
+X_FRAME_OPTIONS = "DENY"
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": [NONE],
+        "script-src": [SELF],
+        "style-src": [SELF],
+        "img-src": [SELF, "data:"],
+        "font-src": [SELF],
+        "connect-src": [SELF],
+        "form-action": [SELF],
+        "frame-ancestors": [NONE],
+        "base-uri": [NONE],
+    }
+}
+
+# The API.
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": [
+        "payments.api.authentication.ApiKeyAuthentication",
+        "rest_framework.authentication.SessionAuthentication",
+    ],
+    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_PARSER_CLASSES": ["payments.api.parsers.BoundedJSONParser"],
+    "DEFAULT_FILTER_BACKENDS": ["django_filters.rest_framework.DjangoFilterBackend"],
+    "DEFAULT_SCHEMA_CLASS": "drf_standardized_errors.openapi.AutoSchema",
+    "EXCEPTION_HANDLER": "drf_standardized_errors.handler.exception_handler",
+    "TEST_REQUEST_DEFAULT_FORMAT": "json",
+}
+DRF_STANDARDIZED_ERRORS = {
+    "EXCEPTION_HANDLER_CLASS": "payments.api.errors.Answers",
+    "ENABLE_IN_DEBUG_FOR_UNHANDLED_EXCEPTIONS": True,
+}
+SPECTACULAR_SETTINGS = {
+    "TITLE": "Ballast",
+    "DESCRIPTION": "A self-hosted payment service that stays upright.",
+    "VERSION": "2",
+    "OAS_VERSION": "3.1.0",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
+    "SERVE_AUTHENTICATION": [],
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+}
+
+configure_structlog()
+LOGGING = logging_settings(LOG_LEVEL, readable=DEBUG)
+
+stop_if_refused(env)

@@ -1,0 +1,106 @@
+"""Where things are kept: the database, the cache and the broker, from addresses or their parts."""
+
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import environ
+
+from config import parsers
+from config.environment import Environment
+
+# The lock is taken when a transaction begins: one that reads first and writes later would
+# otherwise fail at once with "database is locked", without waiting for the timeout.
+# Recursive triggers keep INSERT OR REPLACE from slipping past the guards of append-only tables.
+_SQLITE_OPTIONS = {
+    "transaction_mode": "IMMEDIATE",
+    "timeout": 20,
+    "init_command": (
+        "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA recursive_triggers=ON"
+    ),
+}
+_REDIS_PATIENCE = {"socket_connect_timeout": 1, "socket_timeout": 1}
+
+
+def database(env: Environment, folder: Path) -> dict[str, Any]:
+    """DATABASE_URL, else the DB_ parts, else a SQLite file in `folder`."""
+    address = env.read("DATABASE_URL", parsers.address_of(*_DATABASE_SCHEMES), "")
+    parts = _database_parts(env)
+    through_proxy = not env.flag("DATABASE_SERVER_SIDE_BINDING", default=True)
+    if address:
+        config: dict[str, Any] = environ.Env.db_url_config(address)
+    elif parts["HOST"]:
+        config = {"ENGINE": "django.db.backends.postgresql", **parts}
+    else:
+        folder.mkdir(exist_ok=True)
+        config = {"ENGINE": "django.db.backends.sqlite3", "NAME": str(folder / "ballast.sqlite3")}
+    if config["ENGINE"].endswith("sqlite3"):
+        return config | {"OPTIONS": _SQLITE_OPTIONS}
+    return _on_postgresql(config, through_proxy=through_proxy)
+
+
+_DATABASE_SCHEMES = ("postgres", "postgresql", "sqlite")
+
+
+def _database_parts(env: Environment) -> dict[str, Any]:
+    return {
+        "HOST": env.text("DB_HOST"),
+        "PORT": env.integer("DB_PORT", 5432, 1, 65535),
+        "NAME": env.text("DB_NAME", "ballast"),
+        "USER": env.text("DB_USER", "ballast"),
+        "PASSWORD": env.text("DB_PASSWORD"),
+    }
+
+
+def _on_postgresql(config: dict[str, Any], *, through_proxy: bool) -> dict[str, Any]:
+    """Kept connections and prepared statements.
+
+    A transaction-pooling proxy gives each transaction another session, where nothing is prepared.
+    """
+    speed = {} if through_proxy else {"server_side_binding": True, "prepare_threshold": 1}
+    options = {"connect_timeout": 5} | speed | config.get("OPTIONS", {})
+    return config | {"OPTIONS": options, "CONN_MAX_AGE": None, "CONN_HEALTH_CHECKS": True}
+
+
+def redis_address(env: Environment) -> str:
+    """REDIS_URL, else one made of the REDIS_ parts, else nothing."""
+    host, port = env.text("REDIS_HOST"), env.integer("REDIS_PORT", 6379, 1, 65535)
+    password = env.text("REDIS_PASSWORD")
+    login = f":{quote(password, safe='')}@" if password else ""
+    made = f"redis://{login}{host}:{port}/0" if host else ""
+    return env.read("REDIS_URL", parsers.address_of("redis", "rediss"), made)
+
+
+def cache(redis: str, prefix: str) -> dict[str, Any]:
+    """Redis where there is one, else memory of this process."""
+    if not redis:
+        return {"BACKEND": "django.core.cache.backends.locmem.LocMemCache", "KEY_PREFIX": prefix}
+    return {
+        "BACKEND": "django.core.cache.backends.redis.RedisCache",
+        "LOCATION": redis,
+        "KEY_PREFIX": prefix,
+        "OPTIONS": _REDIS_PATIENCE,
+    }
+
+
+def broker(env: Environment, redis: str, folder: Path) -> tuple[str, dict[str, Any]]:
+    """CELERY_BROKER_URL, else Redis, else files in `folder`: address and transport options.
+
+    The files may lose a message in a crash. Nothing is lost by that: rows are the queue of
+    record, and every task has a sweep behind it.
+    """
+    address = env.read("CELERY_BROKER_URL", parsers.address_of(*_BROKER_SCHEMES), redis)
+    if address and not address.startswith("filesystem"):
+        return address, {}
+    messages, control = folder / "broker" / "messages", folder / "broker" / "control"
+    for directory in (messages, control):
+        directory.mkdir(parents=True, exist_ok=True)
+    return "filesystem://localhost", {
+        "polling_interval": 0.2,
+        "data_folder_in": str(messages),
+        "data_folder_out": str(messages),
+        "control_folder": str(control),
+    }
+
+
+_BROKER_SCHEMES = ("redis", "rediss", "amqp", "amqps", "filesystem", "memory")

@@ -1,0 +1,260 @@
+"""Recovery: what is due is asked about, believed only when it can be, and settled once."""
+
+import json
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+import time_machine
+from django.core.management import CommandError, call_command
+from django.test import Client
+
+from payments import tasks
+from payments.gateways.wire import Lost, NotSent
+from payments.models import GatewayOperation, IdempotencyKey, Payment
+from payments.services import recovery
+from tests.fakes import FakeTransport, answer, notification
+
+START = datetime.fromisoformat("2026-06-01T12:00:00+00:00")
+BODY = {"amount": "125.50", "currency": "AED"}
+
+
+@pytest.fixture
+def clock() -> Iterator[time_machine.Traveller]:
+    with time_machine.travel(START, tick=False) as traveller:
+        yield traveller
+
+
+def started(api: Client) -> str:
+    payment = api.post("/payments/v2/create", BODY, "application/json").json()["id"]
+    api.post(f"/payments/v2/process/{payment}", {}, "application/json")
+    return str(payment)
+
+
+def found(*statuses: str) -> Any:
+    """What a query by cart answers: one transaction a status, or unpaid pages."""
+
+    def reply(body: dict[str, Any]) -> Any:
+        entries = [json.loads(notification(body["cart_id"], f"TST{s}", s)) for s in statuses]
+        for entry in entries:
+            if entry["payment_result"]["response_status"] == "":
+                del entry["payment_result"]
+        return answer(entries)
+
+    return reply
+
+
+def sweep() -> int:
+    return int(tasks.recover_open_operations.run())
+
+
+def state(payment: str) -> tuple[str, str]:
+    row = Payment.objects.select_related("current_operation").get(pk=payment)
+    return row.status, row.outcome
+
+
+def test_nothing_is_asked_before_it_is_due(
+    api: Client, provider: FakeTransport, clock: time_machine.Traveller
+) -> None:
+    started(api)
+    clock.shift(timedelta(seconds=59))
+    assert sweep() == 0
+    clock.shift(timedelta(seconds=2))
+    assert sweep() == 1
+    assert provider.count("query") == 1
+
+
+def test_a_payment_that_was_paid_while_its_callback_got_lost_is_found(
+    api: Client, provider: FakeTransport, clock: time_machine.Traveller
+) -> None:
+    payment = started(api)
+    provider.replies["query"] = found("A")
+    clock.shift(timedelta(seconds=61))
+    sweep()
+    assert state(payment) == ("completed", "succeeded")
+    assert sweep() == 0
+
+
+def test_a_lost_answer_becomes_not_sent_only_after_the_settling_time(
+    api: Client, provider: FakeTransport, clock: time_machine.Traveller
+) -> None:
+    provider.replies["request"] = Lost("silence")
+    payment = started(api)
+    clock.shift(timedelta(seconds=100))
+    sweep()
+    assert state(payment) == ("processing", "unknown")
+    clock.shift(timedelta(seconds=301))
+    sweep()
+    assert state(payment) == ("created", "not_sent")
+    provider.replies = FakeTransport().replies
+    again = api.post(f"/payments/v2/process/{payment}", {}, "application/json").json()
+    assert (again["status"], again["provider"]) == ("requires_action", "paytabs")
+
+
+def test_a_page_whose_address_was_lost_is_looked_at_once_more_at_its_end(
+    api: Client, provider: FakeTransport, clock: time_machine.Traveller
+) -> None:
+    provider.replies["request"] = Lost("silence")
+    payment = started(api)
+    provider.replies["query"] = found("")
+    clock.shift(timedelta(minutes=10))
+    sweep()
+    assert state(payment) == ("created", "not_sent")
+    lost = GatewayOperation.objects.get()
+    assert lost.next_check_at == START + timedelta(minutes=30)
+    provider.replies["query"] = found("A")
+    clock.shift(timedelta(minutes=21))
+    sweep()
+    assert state(payment) == ("completed", "succeeded")
+
+
+def test_after_the_last_look_nobody_asks_any_more(
+    api: Client, provider: FakeTransport, clock: time_machine.Traveller
+) -> None:
+    provider.replies["request"] = Lost("silence")
+    started(api)
+    clock.shift(timedelta(minutes=10))
+    sweep()
+    provider.replies["query"] = NotSent("down")
+    clock.shift(timedelta(minutes=21))
+    sweep()
+    assert GatewayOperation.objects.get().next_check_at is not None
+    provider.replies["query"] = answer([])
+    clock.shift(timedelta(days=2))
+    sweep()
+    assert GatewayOperation.objects.get().next_check_at is None
+
+
+def test_an_abandoned_page_ends_expired_when_its_life_is_over(
+    api: Client, provider: FakeTransport, clock: time_machine.Traveller
+) -> None:
+    payment = started(api)
+    provider.replies["query"] = found("")
+    clock.shift(timedelta(minutes=29, seconds=59))
+    sweep()
+    assert state(payment) == ("requires_action", "action_required")
+    clock.shift(timedelta(minutes=1))
+    sweep()
+    assert state(payment) == ("expired", "declined")
+    body = api.get(f"/payments/v2/{payment}").json()
+    assert body["failure"]["code"] == "expired"
+    assert body["redirect_url"] is None
+
+
+def test_a_page_does_not_expire_while_the_provider_cannot_be_asked(
+    api: Client, provider: FakeTransport, clock: time_machine.Traveller
+) -> None:
+    payment = started(api)
+    provider.replies["query"] = NotSent("down")
+    clock.shift(timedelta(hours=1))
+    sweep()
+    assert state(payment)[0] == "requires_action"
+
+
+@pytest.mark.parametrize("trouble", [NotSent("x"), Lost("x"), answer({}, 500), answer({"code": 1}, 401)])
+def test_a_provider_that_cannot_answer_changes_nothing_and_is_asked_later(
+    api: Client, provider: FakeTransport, clock: time_machine.Traveller, trouble: Any
+) -> None:
+    provider.replies["request"] = Lost("silence")
+    payment = started(api)
+    provider.replies["query"] = trouble
+    for _ in range(4):
+        clock.shift(timedelta(hours=2))
+        sweep()
+    assert state(payment) == ("processing", "unknown")
+    assert GatewayOperation.objects.get().next_check_at is not None
+
+
+def test_checks_widen_to_once_a_day(
+    api: Client, provider: FakeTransport, clock: time_machine.Traveller
+) -> None:
+    provider.replies["request"] = Lost("silence")
+    started(api)
+    provider.replies["query"] = Lost("silence")
+    gaps = []
+    for _ in range(5):
+        operation = GatewayOperation.objects.get()
+        assert operation.next_check_at is not None
+        clock.move_to(operation.next_check_at)
+        sweep()
+        operation.refresh_from_db()
+        gaps.append(operation.next_check_at - recovery.timezone.now())
+    assert [gap.total_seconds() for gap in gaps[:2]] == [60, 300]
+    assert [gap.total_seconds() for gap in gaps[-2:]] == [86400, 86400]
+
+
+def test_an_interrupted_operation_is_asked_about_by_our_own_key(
+    api: Client, provider: FakeTransport, clock: time_machine.Traveller
+) -> None:
+    provider.replies["request"] = KeyboardInterrupt()
+    payment = api.post("/payments/v2/create", BODY, "application/json").json()["id"]
+    with pytest.raises(KeyboardInterrupt):
+        api.post(f"/payments/v2/process/{payment}", {}, "application/json")
+    operation = GatewayOperation.objects.get()
+    assert operation.outcome is None
+    clock.shift(timedelta(minutes=1))
+    assert api.get(f"/payments/v2/{payment}").json()["outcome"] == "unknown"
+    provider.replies["query"] = found("A")
+    sweep()
+    assert provider.heard[-1][1]["cart_id"] == operation.key
+    assert state(payment) == ("completed", "succeeded")
+
+
+def test_two_sweeps_at_once_ask_each_question_once(
+    api: Client, provider: FakeTransport, clock: time_machine.Traveller
+) -> None:
+    started(api)
+    clock.shift(timedelta(minutes=2))
+    due = recovery.due_operations()
+    assert recovery._take(due[0]) is True
+    assert recovery._take(due[0]) is False
+
+
+def test_one_providers_trouble_does_not_keep_the_others_waiting(
+    api: Client, provider: FakeTransport, clock: time_machine.Traveller
+) -> None:
+    first, second = started(api), started(api)
+    GatewayOperation.objects.filter(payment_id=first).update(provider="disconnected")
+    provider.replies["query"] = found("A")
+    clock.shift(timedelta(minutes=2))
+    assert sweep() == 2
+    assert state(second)[0] == "completed"
+
+
+def test_the_command_shows_before_it_asks_and_tells_what_it_learned(
+    api: Client,
+    provider: FakeTransport,
+    clock: time_machine.Traveller,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    payment = started(api)
+    provider.replies["query"] = found("A")
+    clock.shift(timedelta(minutes=20))
+    call_command("recover_stuck_payments", "--older-than", "15m", "--dry-run")
+    assert "1 operations would be asked about" in capsys.readouterr().out
+    assert provider.count("query") == 0
+    call_command("recover_stuck_payments", "--older-than", "15m", "--json")
+    told = json.loads(capsys.readouterr().out)
+    assert (told["payment"], told["after"]) == (payment, "succeeded")
+
+
+@pytest.mark.parametrize("text", ["", "15", "m", "-1m", "1w"])
+def test_a_duration_that_is_none_is_refused(text: str) -> None:
+    with pytest.raises(CommandError):
+        call_command("recover_stuck_payments", "--older-than", text)
+
+
+def test_kept_answers_are_forgotten_after_their_time(
+    api: Client, clock: time_machine.Traveller
+) -> None:
+    key = {"Idempotency-Key": "k1"}
+    first = api.post("/payments/v2/create", BODY, "application/json", headers=key).json()["id"]
+    clock.shift(timedelta(hours=23))
+    assert tasks.prune_idempotency_keys.run() == 0
+    clock.shift(timedelta(hours=2))
+    again = api.post("/payments/v2/create", BODY, "application/json", headers=key).json()["id"]
+    assert again != first
+    clock.shift(timedelta(hours=25))
+    assert tasks.prune_idempotency_keys.run() == 1
+    assert not IdempotencyKey.objects.exists()

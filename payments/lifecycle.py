@@ -31,8 +31,9 @@ def hold(payment_id: UUID | str, *, durable: bool = False) -> Iterator[Payment]:
 
 
 def _locked(payment_id: UUID | str) -> Payment:
-    payments = Payment.objects.select_for_update(of=("self",))
-    payment = payments.select_related("current_operation").filter(pk=payment_id).first()
+    # No join here: PostgreSQL reads a waiting lock's own row anew, but joined rows as they were
+    # before the wait. What belongs to the payment is read after the lock is held.
+    payment = Payment.objects.select_for_update().filter(pk=payment_id).first()
     if payment is None:
         raise PaymentNotFound(f"There is no payment {payment_id}.")
     return payment

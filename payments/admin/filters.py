@@ -1,0 +1,61 @@
+"""Filters that cost no query to draw: their choices are known beforehand."""
+
+from typing import Any
+from uuid import UUID
+
+from django.contrib.admin import SimpleListFilter
+from django.db.models import QuerySet
+from django.http import HttpRequest
+
+from payments.events.signal import all_signals
+from payments.gateways.registry import configured
+
+
+class ProviderFilter(SimpleListFilter):
+    """By provider; those connected here."""
+
+    title = "provider"
+    parameter_name = "provider"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [(name, name) for name in configured()]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        return queryset.filter(provider=self.value()) if self.value() else queryset
+
+
+class EventTypeFilter(SimpleListFilter):
+    """By the event's name."""
+
+    title = "type"
+    parameter_name = "type"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        names = sorted({signal.name for signal in all_signals().values()})
+        return [(name, name) for name in names]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        return queryset.filter(type=self.value()) if self.value() else queryset
+
+
+class ResolvedFilter(SimpleListFilter):
+    """Open, or dealt with."""
+
+    title = "state"
+    parameter_name = "state"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [("open", "open"), ("resolved", "resolved")]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        if not self.value():
+            return queryset
+        return queryset.filter(resolved_at__isnull=self.value() == "open")
+
+
+def as_uuid(term: str) -> UUID | None:
+    """The id that somebody searches for, if it is one."""
+    try:
+        return UUID(term)
+    except ValueError:
+        return None

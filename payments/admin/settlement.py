@@ -1,0 +1,89 @@
+"""Contradictions: what a provider told that our records forbid; they wait for a person."""
+
+from django.contrib import admin, messages
+from django.db.models import F
+from django.http import HttpRequest
+from unfold.contrib.filters.admin import ChoicesDropdownFilter
+from unfold.decorators import display
+
+from payments.admin.base import ReadOnlyAdmin, ReadOnlyInline, ReasonForm, actor_of, deed
+from payments.admin.filters import ResolvedFilter
+from payments.admin.labels import link_to_payment
+from payments.models import Discrepancy
+from payments.services import operators
+
+_COLOURS = {"open": "danger", "resolved": "success"}
+
+
+def _state(discrepancy: Discrepancy) -> str:
+    return "resolved" if discrepancy.resolved_at else "open"
+
+
+class DiscrepancyInline(ReadOnlyInline):
+    """A payment's contradictions."""
+
+    model = Discrepancy
+    verbose_name_plural = "contradictions"
+    fields = readonly_fields = (
+        "kind",
+        "expected",
+        "heard",
+        "source",
+        "created_at",
+        "state",
+        "resolution",
+    )
+    show_change_link = True
+
+    @display(description="state", label=_COLOURS)
+    def state(self, discrepancy: Discrepancy) -> str:
+        return _state(discrepancy)
+
+
+@admin.register(Discrepancy)
+class DiscrepancyAdmin(ReadOnlyAdmin):
+    """The open ones first."""
+
+    list_display = ("kind", "expected", "heard", "of_payment", "source", "created_at", "state")
+    list_filter = (ResolvedFilter, ("kind", ChoicesDropdownFilter))
+    list_select_related = ("payment",)
+    ordering = (F("resolved_at").desc(nulls_first=True), "-created_at")
+    actions_detail = ["resolve"]
+    readonly_fields = ("of_payment", "state")
+    fieldsets = (
+        (
+            None,
+            {
+                "fields": (
+                    ("state", "kind"),
+                    ("expected", "heard"),
+                    ("of_payment", "source"),
+                    "created_at",
+                    ("resolved_at", "resolved_by"),
+                    "resolution",
+                )
+            },
+        ),
+    )
+
+    @display(description="payment")
+    def of_payment(self, discrepancy: Discrepancy) -> str:
+        return link_to_payment(discrepancy.payment_id, str(discrepancy.payment))
+
+    @display(description="state", label=_COLOURS)
+    def state(self, discrepancy: Discrepancy) -> str:
+        return _state(discrepancy)
+
+    @deed(
+        "Resolve",
+        "Says that a person has dealt with this contradiction. It moves no money and changes no"
+        " payment: give money back at the provider first, where that is due.",
+        "task_alt",
+    )
+    def resolve(self, request: HttpRequest, discrepancy: Discrepancy, form: ReasonForm) -> None:
+        operators.resolve_discrepancy(
+            discrepancy_id=discrepancy.id,
+            actor=actor_of(request),
+            reason=form.cleaned_data["reason"],
+        )
+        messages.success(request, "Resolved.")

@@ -1,0 +1,57 @@
+"""What operators do by hand: each deed has an actor and a reason, and the history keeps both.
+
+The actor is a name without personal data, like `user:7`.
+"""
+
+from uuid import UUID
+
+from django.utils import timezone
+
+from payments import lifecycle, signals
+from payments.errors import InvalidTransition, NotSupported
+from payments.events import context
+from payments.models import Discrepancy, GatewayOperation, Payment
+from payments.services.recovery import ask_about
+from payments.statuses import Outcome
+
+
+def ask_provider(*, payment_id: UUID, actor: str, reason: str) -> Outcome | None:
+    """Look the payment's current operation up and settle the answer; None where there was none.
+
+    Raises NotSupported where nothing was sent yet, UnknownProvider where it is not connected.
+    """
+    with context.bound(actor=actor):
+        with lifecycle.hold(payment_id, durable=True) as payment:
+            operation = _operation_of(payment)
+            _write_down(payment, "ask_provider", actor, reason, operation)
+        return ask_about(operation)
+
+
+def _operation_of(payment: Payment) -> GatewayOperation:
+    if payment.current_operation is None:
+        raise NotSupported("Nothing was sent to a provider yet, so there is nothing to ask.")
+    return payment.current_operation
+
+
+def resolve_discrepancy(*, discrepancy_id: UUID, actor: str, reason: str) -> Discrepancy:
+    """Close a contradiction that a person has dealt with; it moves no money and no status.
+
+    Raises InvalidTransition where somebody closed it before.
+    """
+    found = Discrepancy.objects.get(pk=discrepancy_id)
+    with context.bound(actor=actor), lifecycle.hold(found.payment_id, durable=True) as payment:
+        found.refresh_from_db()
+        if found.resolved_at is not None:
+            raise InvalidTransition(f"This was resolved already, by {found.resolved_by}.")
+        found.resolved_at, found.resolved_by = timezone.now(), actor
+        found.resolution = reason
+        found.save(update_fields=["resolved_at", "resolved_by", "resolution"])
+        _write_down(payment, "resolve_discrepancy", actor, reason, found.operation)
+    return found
+
+
+def _write_down(
+    payment: Payment, action: str, actor: str, reason: str, operation: GatewayOperation
+) -> None:
+    details = {"action": action, "actor": actor, "reason": reason}
+    lifecycle.note(payment, signals.payment_audit_log, operation, details=details)

@@ -19,7 +19,7 @@ class PaymentFilter(django_filters.FilterSet):
     """Every filter of the list; a value that makes no sense is a 400."""
 
     status = django_filters.MultipleChoiceFilter(
-        choices=[(status.value, status.value) for status in PaymentStatus]
+        choices=[(status.value, status.value) for status in PaymentStatus], method="in_status"
     )
     provider = django_filters.CharFilter()
     currency = django_filters.CharFilter()
@@ -34,6 +34,9 @@ class PaymentFilter(django_filters.FilterSet):
     class Meta:
         model = Payment
         fields: list[str] = []
+
+    def in_status(self, payments: QuerySet[Payment], _: str, value: list[str]) -> QuerySet[Payment]:
+        return payments.filter(status__in=value) if value else payments
 
     def of_customer(self, payments: QuerySet[Payment], _: str, value: str) -> QuerySet[Payment]:
         return payments.filter(customer_digest=customer_digest(value))

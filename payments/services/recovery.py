@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 
 import structlog
 from django.conf import settings
-from django.db.models import F, Q
+from django.db.models import F, Q, QuerySet
 from django.utils import timezone
 
 from payments import operations
@@ -22,6 +22,8 @@ from payments.gateways.registry import gateway_named
 from payments.models import GatewayOperation
 from payments.statuses import FailureCode, OperationKind, Outcome
 
+# A sweep's bound: what is left over is still due at the next.
+_AT_ONCE = 500
 log = structlog.get_logger(__name__)
 
 
@@ -34,7 +36,7 @@ class Finding:
     after: str
 
 
-def due_operations(older_than: timedelta | None = None) -> list[GatewayOperation]:
+def due(older_than: timedelta | None) -> QuerySet[GatewayOperation]:
     """Operations that somebody should ask about now, the longest waiting first.
 
     With `older_than`, those that have been waiting for that long, due or not.
@@ -42,15 +44,15 @@ def due_operations(older_than: timedelta | None = None) -> list[GatewayOperation
     now = timezone.now()
     waiting = GatewayOperation.objects.filter(next_check_at__isnull=False)
     if older_than is None:
-        due = waiting.filter(next_check_at__lte=now)
+        found = waiting.filter(next_check_at__lte=now)
     else:
-        due = waiting.filter(started_at__lte=now - older_than, deadline_at__lte=now)
-    return list(due.order_by("next_check_at")[:500])
+        found = waiting.filter(started_at__lte=now - older_than, deadline_at__lte=now)
+    return found.order_by("next_check_at")[:_AT_ONCE]
 
 
 def resolve_open_operations(older_than: timedelta | None = None) -> Iterator[Finding]:
     """Ask about every due operation and settle what was learned, one by one."""
-    for operation in due_operations(older_than):
+    for operation in due(older_than):
         if not _take(operation):
             continue
         with context.bound(correlation_id=operation.key, source="recovery"):

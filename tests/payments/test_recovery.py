@@ -206,7 +206,7 @@ def test_two_sweeps_at_once_ask_each_question_once(
 ) -> None:
     started(api)
     clock.shift(timedelta(minutes=2))
-    due = recovery.due_operations()
+    due = list(recovery.due(None))
     assert recovery._take(due[0]) is True
     assert recovery._take(due[0]) is False
 

@@ -32,7 +32,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         if options["dry_run"]:
-            waiting = recovery.due_operations(options["older_than"])
+            waiting = recovery.due(options["older_than"])
             findings = [recovery.Finding(o, o.outcome or "interrupted", "") for o in waiting]
         else:
             findings = list(self._resolved(options["older_than"]))
@@ -43,7 +43,7 @@ class Command(BaseCommand):
             self.stdout.write(f"{len(findings)} operations {verb}.")
 
     def _resolved(self, older_than: timedelta | None) -> Any:
-        total = len(recovery.due_operations(older_than))
+        total = recovery.due(older_than).count()
         for number, finding in enumerate(recovery.resolve_open_operations(older_than), 1):
             if self.stderr.isatty():
                 self.stderr.write(f"\r{number}/{total}", ending="")

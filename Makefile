@@ -60,7 +60,7 @@ clean:  ## what was made here: the environment, caches and the demo's data
 
 .venv/%.stamp: requirements/%.txt | $(BIN)/python
 	@echo "Installing requirements/$*.txt (about a minute the first time) …"
-	@$(RUN) pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	@$(RUN) pip install -qq --disable-pip-version-check --require-hashes -r $<
 	@touch $@
 
 $(BIN)/python:

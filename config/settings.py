@@ -6,6 +6,7 @@ from pathlib import Path
 from csp.constants import NONE, SELF
 
 from config import parsers, providers, stores
+from config.console import CONSOLE
 from config.environment import read_process_environment, stop_if_refused
 from config.logs import configure_structlog, logging_settings
 
@@ -179,6 +180,7 @@ STORAGES = {
     "staticfiles": {"BACKEND": _STATIC},
 }
 LANGUAGE_CODE = "en"
+FORMAT_MODULE_PATH = "config.formats"
 TIME_ZONE = "UTC"
 USE_TZ = True
 
@@ -197,6 +199,7 @@ AUTH_PASSWORD_VALIDATORS = [
     )
 ]
 LOGIN_URL = "admin:login"
+LOGIN_REDIRECT_URL = "admin:index"
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = not DEBUG
 SESSION_COOKIE_HTTPONLY = True
 SECURE_SSL_REDIRECT = env.flag("DJANGO_SSL_REDIRECT", default=not DEBUG)
@@ -248,7 +251,16 @@ SPECTACULAR_SETTINGS = {
     "SERVE_AUTHENTICATION": [],
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    # Of the error shape's many lists of codes only those that callers meet again get a name.
+    "POSTPROCESSING_HOOKS": ["drf_standardized_errors.openapi_hooks.postprocess_schema_enums"],
+    "ENUM_NAME_OVERRIDES": {
+        f"{kind}Enum": f"drf_standardized_errors.openapi_serializers.{kind}Enum.choices"
+        for kind in ("ValidationError", "ClientError", "ServerError")
+    },
 }
+
+# The operators' console.
+UNFOLD = CONSOLE
 
 configure_structlog()
 LOGGING = logging_settings(LOG_LEVEL, readable=DEBUG)

@@ -69,6 +69,7 @@ def _manage(environment: dict[str, str], *command: str) -> str:
         stdout=subprocess.PIPE,
         text=True,
         check=False,
+        start_new_session=True,  # Ctrl-C is for us: we end it, and it need not say how
     )
     if done.returncode:
         raise Refused(f"manage.py {command[0]} failed; what it said is above.")

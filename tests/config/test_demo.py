@@ -138,7 +138,8 @@ def test_all_end_when_one_dies(demo: Demo, victim: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("stage", "delay"), [("Preparing", 0.2), ("Starting", 0.0), ("Starting", 0.1)]
+    ("stage", "delay"),
+    [("Preparing", 0.1), ("Preparing", 0.5), ("Starting", 0.0), ("Starting", 0.1)],
 )
 def test_an_impatient_ctrl_c_leaves_nothing_behind(demo: Demo, stage: str, delay: float) -> None:
     demo.start()

@@ -1,0 +1,108 @@
+"""The service on a real port, beside a sandbox on another; what each knows of the other."""
+
+import time
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from typing import Any
+
+import pytest
+import requests
+import time_machine
+from pytest_django import Settings
+from pytest_django.live_server_helper import LiveServer
+
+from payments import tasks
+from payments.models import ApiKey
+from tests.sandbox.process import SandboxProcess
+
+
+@pytest.fixture(scope="session")
+def running_sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SandboxProcess]:
+    with SandboxProcess(tmp_path_factory.mktemp("sandbox")) as process:
+        yield process
+
+
+@pytest.fixture
+def sandbox(running_sandbox: SandboxProcess, settings: Settings) -> SandboxProcess:
+    """PayTabs, as the service is told to find it; impatient, so that tests are quick."""
+    running_sandbox.reset()
+    told = {
+        "api_base": running_sandbox.provider_url("paytabs"),
+        "timeout": timedelta(seconds=1.5),
+        "settling_time": timedelta(seconds=20),
+    }
+    settings.PROVIDERS = {"paytabs": settings.PROVIDERS["paytabs"] | told}
+    return running_sandbox
+
+
+class Merchant:
+    """A caller of the API over real HTTP."""
+
+    def __init__(self, base: str) -> None:
+        _, key = ApiKey.issue("journey", ["payments:read", "payments:write"])
+        self.base = f"{base}/payments/v2"
+        self.session = requests.Session()
+        self.session.headers["Authorization"] = f"Bearer {key}"
+
+    def post(self, path: str, body: Any = None, **headers: str) -> requests.Response:
+        url = self.base + path
+        return self.session.post(url, json=body or {}, headers=headers, timeout=30)
+
+    def get(self, path: str) -> Any:
+        response = self.session.get(self.base + path, timeout=30)
+        assert response.ok, response.text
+        return response.json()
+
+    def create(self, **facts: Any) -> str:
+        response = self.post("/create", {"amount": "125.50", "currency": "AED"} | facts)
+        assert response.status_code == 201, response.text
+        return str(response.json()["id"])
+
+    def process(self, payment: str) -> requests.Response:
+        return self.post(f"/process/{payment}")
+
+    def start(self, **facts: Any) -> tuple[str, str, str]:
+        """A payment whose page is open: its id, transaction reference and page."""
+        payment = self.create(**facts)
+        body = self.process(payment).json()
+        assert body["status"] == "requires_action", body
+        return payment, body["transaction_ref"], body["redirect_url"]
+
+    def story(self, payment: str) -> list[str]:
+        events = self.get(f"/{payment}/events")["results"]
+        return [event["type"].removeprefix("payment.") for event in events]
+
+    def wait_for(self, payment: str, *statuses: str) -> dict[str, Any]:
+        body = eventually(lambda: _in(self.get(f"/{payment}"), statuses))
+        assert isinstance(body, dict)
+        return body
+
+
+def _in(body: dict[str, Any], statuses: tuple[str, ...]) -> dict[str, Any] | None:
+    return body if body["status"] in statuses else None
+
+
+def eventually(question: Callable[[], Any]) -> Any:
+    """Ask until the answer is yes; callbacks come when they come. Gives up after 15 s."""
+    gives_up_at = time.monotonic() + 15
+    while not (answer := question()):
+        assert time.monotonic() < gives_up_at, "this never became true"
+        time.sleep(0.03)
+    return answer
+
+
+@pytest.fixture
+def merchant(live_server: LiveServer, sandbox: SandboxProcess, settings: Settings) -> Merchant:
+    settings.PUBLIC_URL = live_server.url
+    return Merchant(live_server.url)
+
+
+def sweep_after(**later: float) -> None:
+    """Let time pass, and recovery run."""
+    with time_machine.travel(time.time() + timedelta(**later).total_seconds(), tick=True):
+        tasks.recover_open_operations.run()
+
+
+def taken(sandbox: SandboxProcess) -> list[str]:
+    """What the provider says it took, one amount a transaction."""
+    return [payment["captured"] for payment in sandbox.truth() if float(payment["captured"])]

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -109,7 +109,7 @@ def _operation_facts(operation: GatewayOperation | None) -> dict[str, Any]:
 
 
 def _milliseconds(start: datetime, end: datetime | None) -> int | None:
-    return None if end is None else int((end - start).total_seconds() * 1000)
+    return None if end is None else (end - start) // timedelta(milliseconds=1)
 
 
 def collect(payment: Payment, money: Money, status: PaymentStatus) -> None:

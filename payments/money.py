@@ -48,7 +48,7 @@ class Money:
             )
 
     @classmethod
-    def parse(cls, text: str, currency: str) -> "Money":
+    def parse(cls, text: object, currency: str) -> "Money":
         """Read a decimal string in major units: `Money.parse("3.125", "KWD")`.
 
         Raises InvalidAmount when the text is no plain decimal or is finer than the currency.

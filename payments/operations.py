@@ -190,9 +190,11 @@ def _next_check(operation: GatewayOperation) -> datetime | None:
 
 def _is_paid_otherwise(operation: GatewayOperation) -> bool:
     siblings = GatewayOperation.objects.filter(payment_id=operation.payment_id)
-    return siblings.exclude(pk=operation.pk).filter(
-        outcome=Outcome.SUCCEEDED, is_orphan=False
-    ).exists()
+    return (
+        siblings.exclude(pk=operation.pk)
+        .filter(outcome=Outcome.SUCCEEDED, is_orphan=False)
+        .exists()
+    )
 
 
 def _apply(

@@ -1,4 +1,4 @@
-"""FakeTransport: stands where the socket would be, says what it is told, remembers what it heard."""
+"""FakeTransport: stands where the socket would be, and remembers what it heard."""
 
 import json
 from collections.abc import Callable

@@ -5,12 +5,12 @@ from django.contrib import admin, messages
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
-from unfold.contrib.filters.admin import RangeDateFilter
 from unfold.decorators import display
 from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget, UnfoldAdminTextInputWidget
 
 from payments.admin.base import ReadOnlyAdmin, ReasonForm, deed, page
-from payments.admin.labels import link_to_payment
+from payments.admin.filters import DaysFilter
+from payments.admin.labels import label, link_to_payment
 from payments.models import ApiKey, IdempotencyKey
 from payments.models.access import SCOPES
 
@@ -32,18 +32,20 @@ class NewKeyForm(ReasonForm):
 class ApiKeyAdmin(ReadOnlyAdmin):
     """Who may call. Deeds are kept in the console's own log, which the history button shows."""
 
+    keeps_log = True
+
     list_display = ("name", "prefix", "scope_list", "state", "created_at", "last_used_at")
-    list_filter = (("created_at", RangeDateFilter),)
+    list_filter = (("created_at", DaysFilter),)
     search_fields = ("name", "prefix")
     actions_list = ["make_a_key"]
     actions_detail = ["revoke"]
-    readonly_fields = ("scope_list", "state")
+    readonly_fields = ("scope_list", "shown_state")
     fieldsets = (
         (
             None,
             {
                 "fields": (
-                    ("name", "state"),
+                    ("name", "shown_state"),
                     ("prefix", "scope_list"),
                     ("created_at", "last_used_at"),
                     ("expires_at", "revoked_at"),
@@ -62,6 +64,10 @@ class ApiKeyAdmin(ReadOnlyAdmin):
         if key.revoked_at:
             return "revoked"
         return "live" if key.is_live() else "expired"
+
+    @display(description="state")
+    def shown_state(self, key: ApiKey) -> str:
+        return label(self.state(key), _COLOURS)
 
     @deed("Make a key", "The key is shown once, on the next page.", "key", NewKeyForm)
     def make_a_key(self, request: HttpRequest, _: None, form: NewKeyForm) -> HttpResponse:
@@ -88,7 +94,7 @@ class IdempotencyKeyAdmin(ReadOnlyAdmin):
     """Facts of named requests; never what was answered."""
 
     list_display = ("key", "caller", "method", "path", "status_code", "of_payment", "created_at")
-    list_filter = (("created_at", RangeDateFilter),)
+    list_filter = (("created_at", DaysFilter),)
     ordering = ("-created_at",)
     search_fields = ("=key",)
     readonly_fields = ("of_payment",)

@@ -21,7 +21,7 @@ from payments.errors import DomainError
 _COUNTED_AT_MOST = 10_000
 
 
-class CappedPaginator(Paginator):
+class CappedPaginator(Paginator):  # type: ignore[type-arg]
     """Counts as far as anybody turns pages: beyond that, people filter."""
 
     @cached_property
@@ -50,10 +50,22 @@ class ReadOnlyAdmin(_ReadOnly, ModelAdmin):
     list_per_page = 50
     list_filter_submit = True
     actions = None
+    # Whether deeds are kept in the console's log; those on payments are events instead.
+    keeps_log = False
 
     def has_act_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
         meta = self.model._meta
         return bool(request.user.has_perm(f"{meta.app_label}.change_{meta.model_name}"))
+
+    def changeform_view(
+        self,
+        request: HttpRequest,
+        object_id: str | None = None,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> Any:
+        facts = {"show_history": self.keeps_log} | (extra_context or {})
+        return super().changeform_view(request, object_id, form_url, facts)
 
 
 class ReadOnlyInline(_ReadOnly, TabularInline):

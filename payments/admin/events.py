@@ -3,11 +3,11 @@
 from django.contrib import admin
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest
-from unfold.contrib.filters.admin import ChoicesDropdownFilter, RangeDateFilter
+from unfold.contrib.filters.admin import ChoicesDropdownFilter
 from unfold.decorators import display
 
 from payments.admin.base import ReadOnlyAdmin
-from payments.admin.filters import EventTypeFilter
+from payments.admin.filters import DaysFilter, EventTypeFilter
 from payments.admin.labels import as_json, link_to_payment
 from payments.models import StoredEvent
 
@@ -22,7 +22,7 @@ class StoredEventAdmin(ReadOnlyAdmin):
     list_filter = (
         EventTypeFilter,
         ("priority", ChoicesDropdownFilter),
-        ("timestamp", RangeDateFilter),
+        ("timestamp", DaysFilter),
     )
     ordering = ("-id",)
     search_fields = ("aggregate_id",)

@@ -1,13 +1,17 @@
 """Which colour a word has, and how values are written for operators."""
 
 import json
+from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
+from django.db.models import Model
+from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
+from payments.models import Payment
 from payments.money import Money
 from payments.statuses import Outcome, PaymentStatus
 
@@ -31,6 +35,12 @@ OUTCOME_COLOURS = {
 }
 
 
+def label(word: str, colours: Mapping[Any, str]) -> str:
+    """A word in its colour, as the console's lists draw it."""
+    facts = {"text": word, "type": colours.get(word, "")}
+    return render_to_string("unfold/helpers/label.html", facts)
+
+
 def major(amount: int, currency: str) -> str:
     """An amount as people read it: `125.50 AED`."""
     return str(Money(amount, currency))
@@ -48,9 +58,14 @@ def as_lines(facts: dict[str, Any]) -> SafeString:
     return format_html_join("", "<div>{}: {}</div>", told)
 
 
+def link_to(row: Model, text: str) -> SafeString:
+    """The way to a record's own page."""
+    address = reverse(f"admin:{row._meta.label_lower.replace('.', '_')}_change", args=[row.pk])
+    return format_html('<a class="console-link" href="{}">{}</a>', address, text)
+
+
 def link_to_payment(payment_id: UUID | str | None, text: str = "") -> SafeString | str:
-    """The way to a payment's page."""
+    """The way to a payment's page, for who holds no more than its id."""
     if payment_id is None:
         return "-"
-    address = reverse("admin:payments_payment_change", args=[payment_id])
-    return format_html('<a class="console-link" href="{}">{}</a>', address, text or payment_id)
+    return link_to(Payment(pk=payment_id), text or str(payment_id))

@@ -1,4 +1,4 @@
-"""Payments: the list, and one payment with its timeline, attempts and contradictions."""
+"""Payments: the list, and one payment with its timeline, attempts and discrepancies."""
 
 from typing import Any
 
@@ -6,16 +6,17 @@ from cryptography.exceptions import InvalidTag
 from django.contrib import admin, messages
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse
-from unfold.contrib.filters.admin import ChoicesDropdownFilter, FieldTextFilter, RangeDateFilter
+from unfold.contrib.filters.admin import ChoicesDropdownFilter, FieldTextFilter
 from unfold.decorators import display
 
 from payments.admin.base import ReadOnlyAdmin, ReadOnlyInline, ReasonForm, actor_of, deed
-from payments.admin.filters import ProviderFilter, as_uuid
+from payments.admin.filters import DaysFilter, ProviderFilter, as_uuid
 from payments.admin.labels import (
     OUTCOME_COLOURS,
     STATUS_COLOURS,
     as_json,
     as_lines,
+    label,
     major,
 )
 from payments.admin.settlement import DiscrepancyInline
@@ -42,9 +43,9 @@ class AttemptInline(ReadOnlyInline):
         "next_check_at",
     )
 
-    @display(description="outcome", label=OUTCOME_COLOURS)
+    @display(description="outcome")
     def coloured_outcome(self, operation: GatewayOperation) -> str:
-        return operation.outcome or "no answer yet"
+        return label(operation.outcome or "no answer yet", OUTCOME_COLOURS)
 
     @display(description="reason")
     def reason(self, operation: GatewayOperation) -> str:
@@ -68,7 +69,7 @@ class PaymentAdmin(ReadOnlyAdmin):
         ("status", ChoicesDropdownFilter),
         ProviderFilter,
         ("currency", FieldTextFilter),
-        ("created_at", RangeDateFilter),
+        ("created_at", DaysFilter),
     )
     search_fields = ("reference",)
     search_help_text = "The exact id, reference, or provider's reference"
@@ -76,7 +77,7 @@ class PaymentAdmin(ReadOnlyAdmin):
     actions_detail = ["ask_the_provider_now"]
     readonly_fields = (
         "amount_due",
-        "coloured_status",
+        "shown_status",
         "captured",
         "refunded",
         "payer",
@@ -88,7 +89,7 @@ class PaymentAdmin(ReadOnlyAdmin):
             None,
             {
                 "fields": (
-                    ("coloured_status", "amount_due"),
+                    ("shown_status", "amount_due"),
                     ("captured", "refunded"),
                     ("reference", "id"),
                     ("provider", "payment_method"),
@@ -119,6 +120,10 @@ class PaymentAdmin(ReadOnlyAdmin):
     @display(description="status", ordering="status", label=STATUS_COLOURS)
     def coloured_status(self, payment: Payment) -> str:
         return payment.status
+
+    @display(description="status")
+    def shown_status(self, payment: Payment) -> str:
+        return label(payment.status, STATUS_COLOURS)
 
     @display(description="captured")
     def captured(self, payment: Payment) -> str:

@@ -1,4 +1,4 @@
-"""Contradictions: what a provider told that our records forbid; they wait for a person."""
+"""Discrepancies: what a provider told that our records forbid; they wait for a person."""
 
 from django.contrib import admin, messages
 from django.db.models import F
@@ -8,7 +8,7 @@ from unfold.decorators import display
 
 from payments.admin.base import ReadOnlyAdmin, ReadOnlyInline, ReasonForm, actor_of, deed
 from payments.admin.filters import ResolvedFilter
-from payments.admin.labels import link_to_payment
+from payments.admin.labels import label, link_to, link_to_payment
 from payments.models import Discrepancy
 from payments.services import operators
 
@@ -23,9 +23,8 @@ class DiscrepancyInline(ReadOnlyInline):
     """A payment's contradictions."""
 
     model = Discrepancy
-    verbose_name_plural = "contradictions"
     fields = readonly_fields = (
-        "kind",
+        "what",
         "expected",
         "heard",
         "source",
@@ -33,11 +32,14 @@ class DiscrepancyInline(ReadOnlyInline):
         "state",
         "resolution",
     )
-    show_change_link = True
 
-    @display(description="state", label=_COLOURS)
+    @display(description="kind")
+    def what(self, discrepancy: Discrepancy) -> str:
+        return link_to(discrepancy, discrepancy.kind)
+
+    @display(description="state")
     def state(self, discrepancy: Discrepancy) -> str:
-        return _state(discrepancy)
+        return label(_state(discrepancy), _COLOURS)
 
 
 @admin.register(Discrepancy)
@@ -49,13 +51,13 @@ class DiscrepancyAdmin(ReadOnlyAdmin):
     list_select_related = ("payment",)
     ordering = (F("resolved_at").desc(nulls_first=True), "-created_at")
     actions_detail = ["resolve"]
-    readonly_fields = ("of_payment", "state")
+    readonly_fields = ("of_payment", "shown_state")
     fieldsets = (
         (
             None,
             {
                 "fields": (
-                    ("state", "kind"),
+                    ("shown_state", "kind"),
                     ("expected", "heard"),
                     ("of_payment", "source"),
                     "created_at",
@@ -73,6 +75,10 @@ class DiscrepancyAdmin(ReadOnlyAdmin):
     @display(description="state", label=_COLOURS)
     def state(self, discrepancy: Discrepancy) -> str:
         return _state(discrepancy)
+
+    @display(description="state")
+    def shown_state(self, discrepancy: Discrepancy) -> str:
+        return label(_state(discrepancy), _COLOURS)
 
     @deed(
         "Resolve",

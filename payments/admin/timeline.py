@@ -52,7 +52,7 @@ def _moment(event: StoredEvent) -> Moment:
         status=status,
         colour=STATUS_COLOURS.get(PaymentStatus(status), "") if is_known else "",
         heard_from=data.get("heard_from", ""),
-        actor=event.metadata.get("user_id", ""),
+        actor=event.metadata.get("user_id") or data.get("details", {}).get("actor", ""),
         correlation_id=event.correlation_id,
         details=_details(data),
     )
@@ -61,5 +61,5 @@ def _moment(event: StoredEvent) -> Moment:
 def _details(data: dict[str, Any]) -> dict[str, Any]:
     told = {"failure": data.get("failure_message") or data.get("failure_code")}
     told |= {"late": "yes" if data.get("is_late") else ""}
-    told |= data.get("details", {})
+    told |= data.get("details", {}) | {"actor": ""}  # who it was is told beside it
     return {name.replace("_", " "): value for name, value in told.items() if value}

@@ -59,7 +59,7 @@ def _live_key(text: str) -> ApiKey:
     return key
 
 
-class _BearerScheme(OpenApiAuthenticationExtension):
+class _BearerScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call] # untyped there
     """How the schema describes it."""
 
     target_class = "payments.api.authentication.ApiKeyAuthentication"

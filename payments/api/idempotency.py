@@ -51,7 +51,7 @@ def idempotent(handler: Handler) -> Handler:
         request.idempotency_key = row  # type: ignore[attr-defined]
         try:
             response = handler(view, request, *args, **kwargs)
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - answered, and perhaps kept, like any other
             response = view.handle_exception(error)
         _keep_or_release(row, response)
         return response

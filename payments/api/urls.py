@@ -6,11 +6,14 @@ from payments.api import views
 from payments.api.returns import come_back
 
 _ID = r"(?P<payment_id>[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12})"
-_process = {"post": "process", "get": "process"}
 
 urlpatterns = [
     re_path(r"^/create/?$", views.CreateView.as_view({"post": "create"}), name="create"),
-    re_path(rf"^/process/{_ID}/?$", views.ProcessView.as_view(_process), name="process"),
+    re_path(
+        rf"^/process/{_ID}/?$",
+        views.ProcessView.as_view({"post": "process", "get": "process"}),
+        name="process",
+    ),
     re_path(
         rf"^/verify/(?P<transaction_ref>[^/]{{1,128}})/{_ID}/?$",
         views.VerifyView.as_view({"get": "verify"}),

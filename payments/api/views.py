@@ -73,7 +73,7 @@ class _BearerOnGet(_PaymentsApi):
     http_method_names = ["get", "post", "options"]
 
     def get_authenticators(self) -> list[Any]:
-        if self.request is not None and self.request.method == "GET":
+        if getattr(self.request, "method", None) == "GET":
             return [ApiKeyAuthentication()]
         return [ApiKeyAuthentication(), SessionAuthentication()]
 
@@ -158,9 +158,7 @@ class EventsView(_PaymentsApi):
     def list(self, request: Request, payment_id: UUID) -> Response:
         """The payment's timeline."""
         history = aggregate_of(self.payment(payment_id))
-        events = StoredEvent.objects.filter(
-            aggregate_type=history.type, aggregate_id=history.id
-        )
+        events = StoredEvent.objects.filter(aggregate_type=history.type, aggregate_id=history.id)
         return self.page_of(events, EventSerializer)
 
 
@@ -198,4 +196,3 @@ class HealthView(_PaymentsApi):
             "timestamp": timezone.now(),
         }
         return Response(HealthSerializer(health).data)
-

@@ -6,7 +6,7 @@ refused: it could only write a value that opens nowhere.
 """
 
 import json
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.db import models
 from django.db.models.query_utils import DeferredAttribute
@@ -21,6 +21,8 @@ class _Sealed(bytes):
 class _OpensWhenRead(DeferredAttribute):
     """Keeps ciphertext until the attribute is read; plain values are kept as they are."""
 
+    field: "SealedField"
+
     def __get__(self, instance: models.Model | None, cls: Any = None) -> Any:
         value = super().__get__(instance, cls)
         if instance is None or not isinstance(value, _Sealed):
@@ -31,7 +33,14 @@ class _OpensWhenRead(DeferredAttribute):
         instance.__dict__[self.field.attname] = value
 
 
-class SealedField(models.BinaryField):
+# Generic for the type checker only: Django's own fields take no parameters.
+if TYPE_CHECKING:
+    _BinaryField = models.BinaryField[Any, Any]
+else:
+    _BinaryField = models.BinaryField
+
+
+class SealedField(_BinaryField):
     """Bytes, encrypted at rest."""
 
     descriptor_class = _OpensWhenRead

@@ -1,14 +1,23 @@
 """StoredEvent: a fact about our records, never edited. Stream: where each history stands."""
 
 import json
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.db import models
 from uuid_utils.compat import uuid7
 
+# Generic for the type checker only: Django's own fields take no parameters.
+if TYPE_CHECKING:
+    _TextField = models.TextField[Any, Any]
+else:
+    _TextField = models.TextField
 
-class CanonicalJSONField(models.TextField):
+
+class CanonicalJSONField(_TextField):
     """JSON kept as one exact text, since a hash is taken over it (jsonb reorders and rewrites)."""
+
+    _pyi_private_set_type: Any
+    _pyi_private_get_type: Any
 
     def get_prep_value(self, value: Any) -> str:
         return canonical_text(value)

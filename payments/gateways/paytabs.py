@@ -189,9 +189,7 @@ def _business_key(*parts: object) -> str:
     return "sha256:" + hashlib.sha256(key.encode()).hexdigest()
 
 
-def _found(
-    order: Lookup, status: int, answer: Any, exchange: dict[str, Any]
-) -> GatewayResult:
+def _found(order: Lookup, status: int, answer: Any, exchange: dict[str, Any]) -> GatewayResult:
     """Of all transactions of a cart, the one that took money; else the last that did not."""
     if status == 200 and answer == []:
         return GatewayResult(Outcome.NOT_SENT, exchange=exchange)

@@ -5,9 +5,11 @@ long as it likes. So a timer shuts the socket down when the total deadline is ov
 then says which it was: nothing had left yet (`NotSent`), or the request was on its way (`Lost`).
 """
 
+import os
 import socket
 import threading
 import time
+from contextlib import suppress
 from datetime import timedelta
 from functools import lru_cache
 from http.cookiejar import DefaultCookiePolicy
@@ -59,11 +61,9 @@ class _Deadline:
     def _end(self) -> None:
         self.is_over = True
         if self._socket is not None:
-            try:
+            with suppress(OSError):
                 # shutdown, not close: it wakes the thread that is reading.
                 socket.socket.shutdown(self._socket, socket.SHUT_RDWR)
-            except OSError:
-                pass
 
 
 def _watched(connection: Any) -> Any:
@@ -112,6 +112,10 @@ def session_for(gateway: str) -> requests.Session:
     return session
 
 
+# A child that shared its parent's sockets would read its parent's answers.
+os.register_at_fork(after_in_child=session_for.cache_clear)
+
+
 def _adapter() -> HTTPAdapter:
     return _WatchedAdapter(
         pool_connections=4, pool_maxsize=POOL_SIZE, max_retries=0, pool_block=False
@@ -133,9 +137,7 @@ def send(gateway: str, request: WireRequest, timeout: timedelta) -> WireResponse
             raise (Lost if deadline.may_have_left else NotSent)(problem) from error
 
 
-def _exchange(
-    session: requests.Session, request: WireRequest, deadline: _Deadline
-) -> WireResponse:
+def _exchange(session: requests.Session, request: WireRequest, deadline: _Deadline) -> WireResponse:
     response = session.request(
         request.method,
         request.url,

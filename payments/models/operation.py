@@ -26,7 +26,7 @@ class GatewayOperation(models.Model):
     provider = models.CharField(max_length=20)
     amount = models.BigIntegerField()
     currency = models.CharField(max_length=3)
-    outcome = models.CharField(
+    outcome = models.CharField(  # noqa: DJ001 - null is no outcome at all: interrupted
         max_length=16, null=True, blank=True, choices=[(o.value, o.value) for o in Outcome]
     )
     gateway_reference = models.CharField(max_length=128, blank=True)

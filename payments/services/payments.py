@@ -3,8 +3,8 @@
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any
-from uuid import UUID
 from urllib.parse import urlencode
+from uuid import UUID
 
 from django.conf import settings
 from django.db import transaction
@@ -198,5 +198,3 @@ def payment_with(payment_id: UUID) -> Payment:
     if payment is None:
         raise PaymentNotFound(f"There is no payment {payment_id}.")
     return payment
-
-

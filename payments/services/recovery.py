@@ -65,9 +65,7 @@ def _take(operation: GatewayOperation) -> bool:
     unchanged = GatewayOperation.objects.filter(
         pk=operation.pk, next_check_at=operation.next_check_at
     )
-    return bool(
-        unchanged.update(next_check_at=_later(operation, now), checks=F("checks") + 1)
-    )
+    return bool(unchanged.update(next_check_at=_later(operation, now), checks=F("checks") + 1))
 
 
 def _later(operation: GatewayOperation, now: datetime) -> datetime:

@@ -103,7 +103,9 @@ def test_no_altered_body_passes(body: bytes, data: st.DataObject) -> None:
         paytabs().verify((("Signature", signed(body)),), other)
 
 
-@pytest.mark.parametrize("body", [b"", b"[]", b"null", b'"x"', b"{", b"\xff\xfe", b"{}", b"[" * 9999])
+@pytest.mark.parametrize(
+    "body", [b"", b"[]", b"null", b'"x"', b"{", b"\xff\xfe", b"{}", b"[" * 9999]
+)
 def test_a_signed_body_that_is_no_transaction_is_unreadable(body: bytes) -> None:
     with pytest.raises(Unreadable):
         paytabs().events_in(body)

@@ -21,7 +21,11 @@ def test_an_approved_payment_is_completed_with_one_capture_and_its_timeline_in_o
     payment, reference, _ = merchant.start(reference="order-1")
     sandbox.act(reference, "approve")
     body = merchant.wait_for(payment, "completed")
-    assert (body["amount_captured"], body["outcome"], body["failure"]) == ("125.50", "succeeded", None)
+    assert (body["amount_captured"], body["outcome"], body["failure"]) == (
+        "125.50",
+        "succeeded",
+        None,
+    )
     assert merchant.story(payment) == ["created", "initiated", "requires_action", "completed"]
     assert taken(sandbox) == ["125.50"]
 

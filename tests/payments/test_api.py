@@ -88,7 +88,14 @@ def test_a_mistake_gets_one_clear_error(
 
 @pytest.mark.parametrize(
     ("body", "status"),
-    [(b"{", 400), (b"\xff\xfe", 400), (b"[]", 400), (b"null", 400), (b'"x"', 400), (b"[" * 5000, 400)],
+    [
+        (b"{", 400),
+        (b"\xff\xfe", 400),
+        (b"[]", 400),
+        (b"null", 400),
+        (b'"x"', 400),
+        (b"[" * 5000, 400),
+    ],
 )
 def test_a_body_that_is_no_object_is_a_clear_400(api: Client, body: bytes, status: int) -> None:
     response = api.post("/payments/v2/create", body, "application/json")
@@ -228,7 +235,9 @@ def test_a_rotated_key_sees_what_its_predecessor_made(api: Client) -> None:
     assert heir.get(f"/payments/v2/{payment}").status_code == 200
 
 
-@pytest.mark.parametrize("header", ["", "Bearer", "Bearer x", "Bearer bk_a_b", "Basic YTpi", "Bearer \xff"])
+@pytest.mark.parametrize(
+    "header", ["", "Bearer", "Bearer x", "Bearer bk_a_b", "Basic YTpi", "Bearer \xff"]
+)
 def test_without_a_key_that_lives_there_is_a_401(transactional_db: None, header: str) -> None:
     response = Client(headers={"Authorization": header}).get("/payments/v2")
     assert response.status_code == 401

@@ -16,11 +16,19 @@ from payments.signals import PaymentFacts
 PAYMENT = Aggregate("payment", "p-1")
 
 
-def facts(**told: Any) -> PaymentFacts:
-    usual = dict.fromkeys(
-        ["payment_id", "reference", "contract", "amount", "currency", "method", "subject_id"], "x"
+def facts() -> PaymentFacts:
+    return PaymentFacts(
+        payment_id="x",
+        reference="x",
+        contract="x",
+        amount="1.00",
+        currency="AED",
+        method="x",
+        subject_id="x",
+        status="created",
+        previous_status="",
+        version=1,
     )
-    return PaymentFacts(**usual, status="created", previous_status="", version=1, **told)
 
 
 def write(count: int = 1) -> list[StoredEvent]:
@@ -120,9 +128,9 @@ def test_receivers_hear_of_it_after_the_commit(heard: list[str]) -> None:
 
 @pytest.mark.django_db(transaction=True)
 def test_a_rollback_leaves_no_event_and_tells_nobody(heard: list[str]) -> None:
-    with pytest.raises(ZeroDivisionError), transaction.atomic():
+    with transaction.atomic():
         record(signals.payment_created, PAYMENT, facts())
-        _ = 1 / 0
+        transaction.set_rollback(True)
     assert heard == []
     assert not StoredEvent.objects.exists()
     assert not Stream.objects.exists()
@@ -151,7 +159,7 @@ def test_aliases_name_the_same_signal() -> None:
 
 
 def test_a_name_is_given_once() -> None:
-    with pytest.raises(ValueError, match="payment.created"):
+    with pytest.raises(ValueError, match=r"payment\.created"):
         EventSignal("payment.created", PaymentFacts)
     assert all(isinstance(signal, EventSignal) for signal in all_signals().values())
 

@@ -9,6 +9,7 @@ import pytest
 import time_machine
 from django.core.management import CommandError, call_command
 from django.test import Client
+from django.utils import timezone
 
 from payments import tasks
 from payments.gateways.wire import Lost, NotSent
@@ -152,7 +153,9 @@ def test_a_page_does_not_expire_while_the_provider_cannot_be_asked(
     assert state(payment)[0] == "requires_action"
 
 
-@pytest.mark.parametrize("trouble", [NotSent("x"), Lost("x"), answer({}, 500), answer({"code": 1}, 401)])
+@pytest.mark.parametrize(
+    "trouble", [NotSent("x"), Lost("x"), answer({}, 500), answer({"code": 1}, 401)]
+)
 def test_a_provider_that_cannot_answer_changes_nothing_and_is_asked_later(
     api: Client, provider: FakeTransport, clock: time_machine.Traveller, trouble: Any
 ) -> None:
@@ -179,7 +182,7 @@ def test_checks_widen_to_once_a_day(
         clock.move_to(operation.next_check_at)
         sweep()
         operation.refresh_from_db()
-        gaps.append(operation.next_check_at - recovery.timezone.now())
+        gaps.append(operation.next_check_at - timezone.now())
     assert [gap.total_seconds() for gap in gaps[:2]] == [60, 300]
     assert [gap.total_seconds() for gap in gaps[-2:]] == [86400, 86400]
 

@@ -248,7 +248,9 @@ def test_a_payment_that_ended_is_not_started_again(code: FailureCode) -> None:
         {"status": "completed"},
     ],
 )
-def test_the_database_itself_refuses_sums_and_statuses_that_cannot_be(facts: dict[str, Any]) -> None:
+def test_the_database_itself_refuses_sums_and_statuses_that_cannot_be(
+    facts: dict[str, Any],
+) -> None:
     payment = new_payment()
     with pytest.raises(IntegrityError), transaction.atomic():
         Payment.objects.filter(pk=payment.pk).update(**facts)
@@ -282,9 +284,7 @@ def _prove(payment: Payment) -> None:
     events = list(read_stream(aggregate_of(payment)))
     assert verify_stream(aggregate_of(payment)) == len(events)
     moves = [(e.data["previous_status"], e.data["status"]) for e in events[1:]]
-    assert all(
-        a == b or may_become(PaymentStatus(a), PaymentStatus(b)) for a, b in moves
-    ), moves
+    assert all(a == b or may_become(PaymentStatus(a), PaymentStatus(b)) for a, b in moves), moves
     assert [b for _, b in moves[:-1]] == [a for a, _ in moves[1:]]
     taken = GatewayOperation.objects.filter(payment=payment, outcome=Outcome.SUCCEEDED)
     assert taken.filter(is_orphan=False).count() <= 1

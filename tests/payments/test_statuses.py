@@ -45,7 +45,7 @@ def test_every_status_has_its_row_and_no_status_becomes_itself() -> None:
 
 
 def test_every_outcome_is_either_open_or_final() -> None:
-    assert OPEN_OUTCOMES | FINAL_OUTCOMES == set(Outcome)
+    assert set(Outcome) == OPEN_OUTCOMES | FINAL_OUTCOMES
     assert not OPEN_OUTCOMES & FINAL_OUTCOMES
 
 

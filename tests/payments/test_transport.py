@@ -4,7 +4,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import timedelta
 
 import pytest
@@ -37,10 +37,8 @@ def peer(script: Script, connections: int = 1) -> Iterator[str]:
                     return
                 with connection:
                     connection.settimeout(10)
-                    try:
+                    with suppress(OSError):
                         script(connection)
-                    except OSError:
-                        pass
 
         thread = threading.Thread(target=serve, daemon=True)
         thread.start()
@@ -175,7 +173,8 @@ def test_a_kept_connection_that_died_meanwhile_is_lost_never_silently_repeated()
 
 
 def test_redirects_are_not_followed_and_cookies_not_kept() -> None:
-    answer = b"HTTP/1.1 302 Go\r\nLocation: http://127.0.0.1:1/\r\nSet-Cookie: a=b\r\nContent-Length: 0\r\n\r\n"
+    headers = b"Location: http://127.0.0.1:1/\r\nSet-Cookie: a=b\r\nContent-Length: 0"
+    answer = b"HTTP/1.1 302 Go\r\n" + headers + b"\r\n\r\n"
     with peer(reads_then(answer)) as url:
         assert ask(url)[0] == 302
     assert not session_for("test").cookies

@@ -58,4 +58,6 @@ class Command(BaseCommand):
             "before": finding.before,
             "after": finding.after,
         }
-        return json.dumps(facts) if as_json else "  ".join(f"{k} {v}" for k, v in facts.items() if v)
+        return (
+            json.dumps(facts) if as_json else "  ".join(f"{k} {v}" for k, v in facts.items() if v)
+        )

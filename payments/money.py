@@ -42,10 +42,11 @@ class Money:
 
     def __post_init__(self) -> None:
         exponent_of(self.currency)
-        if type(self.amount) is not int or not -LARGEST_AMOUNT <= self.amount <= LARGEST_AMOUNT:
-            raise InvalidAmount(
-                f"{self.amount!r} is not a whole number of minor units.", attr="amount"
-            )
+        if type(self.amount) is not int:
+            detail = f"{self.amount!r} is not a whole number of minor units."
+            raise InvalidAmount(detail, attr="amount")
+        if abs(self.amount) > LARGEST_AMOUNT:
+            raise InvalidAmount("This is more than can be charged at once.", attr="amount")
 
     @classmethod
     def parse(cls, text: object, currency: str) -> "Money":

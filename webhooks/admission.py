@@ -12,7 +12,7 @@ from django.conf import settings
 from django.core.exceptions import RequestDataTooBig
 from django.http import HttpRequest, UnreadablePostError
 
-from payments.api.addresses import client_address
+from payments.api.addresses import client_address, is_within
 from payments.api.limits import seconds_to_wait
 from payments.crypto.signatures import hmac_hex, same
 from payments.gateways.wire import Headers
@@ -60,6 +60,14 @@ def demand_quiet_source(request: HttpRequest) -> None:
     if wait := seconds_to_wait(request, "webhook_rejected", source, count=False):
         detail = f"Too many refused deliveries; try again in {wait} s."
         raise Refused(429, "rate_limited", detail, "too many refusals", wait)
+
+
+def demand_known_source(request: HttpRequest, provider: str) -> None:
+    """Where the provider's addresses are listed, let nobody else in. Raises Refused."""
+    allowed = settings.PROVIDERS[provider]["ip_whitelist"]
+    source = client_address(request)
+    if allowed and not is_within(source, allowed):
+        raise Refused(403, "address_not_allowed", "This address may not deliver here.", source)
 
 
 def report_refusal(request: HttpRequest, provider: str, refused: Refused) -> None:

@@ -70,6 +70,7 @@ def _answered(request: HttpRequest, provider: str, opened: _Opener) -> JsonRespo
     try:
         admission.demand_quiet_source(request)
         gateway = _gateway(provider)
+        admission.demand_known_source(request, gateway.name)
         return JsonResponse(_processed(request, gateway, admission.body_of(request), opened))
     except Refused as refused:
         admission.report_refusal(request, provider[:20], refused)

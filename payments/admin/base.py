@@ -6,6 +6,7 @@ from typing import Any
 
 from django import forms
 from django.contrib import messages
+from django.contrib.admin import ShowFacets
 from django.contrib.admin.options import BaseModelAdmin
 from django.core.paginator import Paginator
 from django.http import Http404, HttpRequest, HttpResponse
@@ -48,6 +49,7 @@ class ReadOnlyAdmin(_ReadOnly, ModelAdmin):
     paginator = CappedPaginator
     show_full_result_count = False
     list_per_page = 50
+    show_facets = ShowFacets.NEVER
     list_filter_submit = True
     actions = None
     # Whether deeds are kept in the console's log; those on payments are events instead.

@@ -1,17 +1,22 @@
 """Filters that cost no query to draw: their choices are known beforehand."""
 
-from datetime import UTC, datetime, time
+from datetime import UTC, datetime, time, timedelta
 from typing import Any
 from uuid import UUID
 
 from django.contrib.admin import SimpleListFilter
 from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.utils import timezone
 from unfold.contrib.filters.admin import RangeDateFilter
 from unfold.utils import parse_date_str
 
 from payments.events.signal import all_signals
 from payments.gateways.registry import configured
+from payments.models import GatewayOperation, Payment
+
+# A sweep takes what is due within seconds; what is late by this much, nobody sweeps.
+_SWEPT_BY_NOW = timedelta(minutes=5)
 
 
 class ProviderFilter(SimpleListFilter):
@@ -39,6 +44,25 @@ class EventTypeFilter(SimpleListFilter):
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         return queryset.filter(type=self.value()) if self.value() else queryset
+
+
+class ChecksFilter(SimpleListFilter):
+    """Payments about which nobody asks, though it is time."""
+
+    title = "checks"
+    parameter_name = "checks"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [("overdue", "overdue")]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        return overdue(queryset) if self.value() == "overdue" else queryset
+
+
+def overdue(payments: QuerySet[Payment]) -> QuerySet[Payment]:
+    """Those of which the provider should have been asked by now."""
+    late = GatewayOperation.objects.filter(next_check_at__lt=timezone.now() - _SWEPT_BY_NOW)
+    return payments.filter(pk__in=late.values("payment_id"))
 
 
 class ResolvedFilter(SimpleListFilter):

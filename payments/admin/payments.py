@@ -10,7 +10,7 @@ from unfold.contrib.filters.admin import ChoicesDropdownFilter, FieldTextFilter
 from unfold.decorators import display
 
 from payments.admin.base import ReadOnlyAdmin, ReadOnlyInline, ReasonForm, actor_of, deed
-from payments.admin.filters import DaysFilter, ProviderFilter, as_uuid
+from payments.admin.filters import ChecksFilter, DaysFilter, ProviderFilter, as_uuid
 from payments.admin.labels import (
     OUTCOME_COLOURS,
     STATUS_COLOURS,
@@ -68,6 +68,7 @@ class PaymentAdmin(ReadOnlyAdmin):
     list_filter = (
         ("status", ChoicesDropdownFilter),
         ProviderFilter,
+        ChecksFilter,
         ("currency", FieldTextFilter),
         ("created_at", DaysFilter),
     )

@@ -1,5 +1,6 @@
 """Whose address a request comes from, when proxies stand in front of us."""
 
+from collections.abc import Iterable
 from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 
@@ -26,6 +27,12 @@ def client_address(request: HttpRequest) -> str:
             return str(hop)
         direct = hop
     return str(direct)
+
+
+def is_within(address: str, networks: Iterable[str]) -> bool:
+    """Whether an address lies in one of these networks (IPv4 or IPv6, single or CIDR)."""
+    parsed = _parsed(address)
+    return parsed is not None and any(parsed in net for net in _networks(tuple(networks)))
 
 
 def _parsed(text: str) -> _Address | None:

@@ -3,9 +3,11 @@
 from typing import Any
 
 import django_filters
+from django.core.exceptions import ValidationError as DjangoValidationError
+from django.db import DataError
 from django.db.models import QuerySet
 from django_filters.constants import EMPTY_VALUES
-from rest_framework.exceptions import ErrorDetail, ValidationError
+from rest_framework.exceptions import ErrorDetail, NotFound, ValidationError
 from rest_framework.pagination import CursorPagination
 
 from payments.errors import DomainError
@@ -62,6 +64,13 @@ class _Cursor(CursorPagination):
     page_size = 50
     max_page_size = 200
     page_size_query_param = "limit"
+
+    def paginate_queryset(self, *args: Any, **kwargs: Any) -> Any:
+        try:
+            return super().paginate_queryset(*args, **kwargs)
+        except (DjangoValidationError, DataError, ValueError, OverflowError):
+            # Its position is no value of the column: somebody made it by hand.
+            raise NotFound(self.invalid_cursor_message) from None
 
 
 class PaymentPages(_Cursor):

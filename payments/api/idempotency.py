@@ -73,7 +73,7 @@ def _take(request: Request, name: str) -> IdempotencyKey:
 
 
 def _fingerprint(request: Request) -> str:
-    return hashlib.sha256(canonical_text(request.data).encode()).hexdigest()
+    return hashlib.sha256(canonical_text(request.data).encode(errors="surrogatepass")).hexdigest()
 
 
 def _new_row(identity: dict[str, str], fingerprint: str) -> IdempotencyKey | None:

@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Callable
 
+from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 
 from payments.api.addresses import client_address
@@ -30,7 +31,7 @@ class CorrelationMiddleware:
 def _origin(request: HttpRequest) -> dict[str, str]:
     if request.path.startswith(_PAYERS):
         return {"source": "return"}
-    session = request.COOKIES.get("sessionid", "")
+    session = request.COOKIES.get(settings.SESSION_COOKIE_NAME, "")
     return {
         "source": request.path.strip("/").split("/")[0] or "page",
         "ip_address": client_address(request),

@@ -1,5 +1,6 @@
 """Text becomes Money and plain arguments; payments, events and attempts become JSON."""
 
+import re
 from datetime import timedelta
 from typing import Any
 
@@ -12,6 +13,7 @@ from payments.models import GatewayOperation, Payment
 from payments.money import Money
 from payments.statuses import Outcome, PaymentStatus
 
+_METADATA_NAME = re.compile(r"[\w.-]{1,40}")
 _OUTCOMES = ["none", *(outcome.value for outcome in Outcome)]
 
 
@@ -59,7 +61,7 @@ class CreateSerializer(serializers.Serializer[Any]):
     """What is to be collected, from whom, and where to go afterwards."""
 
     amount = AmountField()
-    currency = serializers.RegexField(r"^[A-Z]{3}$", error_messages={"invalid": "Use ISO 4217."})
+    currency = serializers.CharField(max_length=10)
     reference = serializers.CharField(max_length=100, required=False, allow_blank=True)
     description = serializers.CharField(max_length=500, required=False, allow_blank=True)
     provider = serializers.CharField(max_length=20, required=False, allow_blank=True)
@@ -77,8 +79,9 @@ class CreateSerializer(serializers.Serializer[Any]):
     )
 
     def validate_metadata(self, metadata: dict[str, str]) -> dict[str, str]:
-        if len(metadata) > 50 or any(len(name) > 40 for name in metadata):
-            raise serializers.ValidationError("At most 50 entries with names of 40 characters.")
+        if len(metadata) > 50 or not all(_METADATA_NAME.fullmatch(name) for name in metadata):
+            message = "At most 50 entries, named with 1 to 40 letters, digits, '_', '.' or '-'."
+            raise serializers.ValidationError(message)
         return metadata
 
     def wishes(self) -> dict[str, Any]:

@@ -15,7 +15,7 @@ urlpatterns = [
         name="process",
     ),
     re_path(
-        rf"^/verify/(?P<transaction_ref>[^/]{{1,128}})/{_ID}/?$",
+        rf"^/verify/(?P<transaction_ref>[\w.:-]{{1,128}})/{_ID}/?$",
         views.VerifyView.as_view({"get": "verify"}),
         name="verify",
     ),

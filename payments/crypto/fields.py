@@ -74,7 +74,7 @@ class SealedJSONField(SealedField):
     """A JSON value, encrypted at rest."""
 
     def to_bytes(self, value: Any) -> bytes:
-        return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
+        return json.dumps(value, separators=(",", ":")).encode()
 
     def from_bytes(self, value: bytes) -> Any:
         return json.loads(value)

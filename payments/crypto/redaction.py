@@ -22,14 +22,19 @@ _PERSONAL_NAMES = re.compile(
 _CARD_NUMBER = re.compile(r"\b(?:\d[ -]?){12,18}\d\b")
 
 
-def redact(value: Any, name: str = "") -> Any:
+_DEEPEST = 20
+
+
+def redact(value: Any, name: str = "", depth: int = 0) -> Any:
     """A copy of a JSON-like value without secrets, card numbers or personal data."""
+    if depth > _DEEPEST:
+        return "[nested too deeply to be shown]"
     if value not in (None, "", [], {}) and isinstance(value, str | int | bytes):
         return _redact_leaf(value, name)
     if isinstance(value, dict):
-        return {str(key): redact(item, str(key)) for key, item in value.items()}
+        return {str(key): redact(item, str(key), depth + 1) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [redact(item, name) for item in value]
+        return [redact(item, name, depth + 1) for item in value]
     return value
 
 

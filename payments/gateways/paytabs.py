@@ -269,7 +269,9 @@ def _part(news: dict[str, Any], name: str) -> dict[str, Any]:
 
 def _text(news: dict[str, Any], name: str) -> str:
     value = news.get(name)
-    return value if isinstance(value, str) else "" if value is None else str(value)
+    text = value if isinstance(value, str) else "" if value is None else str(value)
+    # Half a character and NUL can be written in JSON, and in no database.
+    return text.encode(errors="replace").decode().replace("\x00", "")
 
 
 def _error_code(answer: dict[str, Any]) -> int:

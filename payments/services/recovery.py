@@ -14,7 +14,6 @@ from django.db.models import F, Q, QuerySet
 from django.utils import timezone
 
 from payments import operations
-from payments.errors import DomainError
 from payments.events import context
 from payments.gateways.contract import Gateway
 from payments.gateways.messages import Failure, GatewayResult, Lookup
@@ -79,9 +78,8 @@ def _resolve(operation: GatewayOperation) -> Finding:
     before = operation.outcome or "interrupted"
     try:
         ask_about(operation)
-    except (DomainError, OSError) as error:
-        # One provider's trouble must not keep the others' operations waiting.
-        log.warning("recovery_failed", operation_id=str(operation.id), error=str(error))
+    except Exception as error:  # noqa: BLE001 - one operation's trouble must not stop the others
+        log.error("recovery_failed", operation_id=str(operation.id), exc_info=error)
     operation.refresh_from_db()
     return Finding(operation, before, operation.outcome or "interrupted")
 

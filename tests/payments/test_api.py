@@ -1,5 +1,6 @@
 """The API as its callers meet it: the road, the errors, the idempotency, who sees what."""
 
+import base64
 import json
 from typing import Any
 
@@ -64,7 +65,12 @@ def test_paths_work_with_and_without_a_trailing_slash(
         ({"amount": "-1"}, "invalid_amount", "amount"),
         ({"amount": None}, "null", "amount"),
         ({"amount": "1", "currency": "JPN"}, "unsupported_currency", "currency"),
-        ({"currency": "aed"}, "invalid", "currency"),
+        ({"currency": "aed"}, "unsupported_currency", "currency"),
+        ({"currency": "x" * 11}, "max_length", "currency"),
+        ({"amount": "9" * 18}, "invalid_amount", "amount"),
+        ({"metadata": {"a\x00b": "c"}}, "invalid", "metadata"),
+        ({"metadata": {"": "c"}}, "invalid", "metadata"),
+        ({"description": "\ud800"}, "surrogate_characters_not_allowed", "description"),
         ({"amount": "1.5", "currency": "JPY"}, "invalid_amount", "amount"),
         ({"provider": "nobody"}, "unknown_provider", None),
         ({"return_url": "javascript:alert(1)"}, "invalid", "return_url"),
@@ -109,7 +115,29 @@ def test_another_content_type_is_a_415_in_the_same_shape(api: Client) -> None:
     assert response.json()["type"] == "client_error"
 
 
-@pytest.mark.parametrize("path", ["/nothing", "/x/events", "/00000000-0000-0000-0000-000000000000"])
+def test_half_a_character_is_a_400_under_an_idempotency_key_too(api: Client) -> None:
+    body = json.dumps(BODY | {"description": "\ud800"})
+    headers = {"Idempotency-Key": "k1"}
+    response = api.post("/payments/v2/create", body, "application/json", headers=headers)
+    assert response.status_code == 400
+
+
+@pytest.mark.parametrize("value", ["p=x", "p=9999-99-99", "r=1&p=", "o=x", "o=-5", "p=%00"])
+def test_a_cursor_that_we_did_not_make_is_no_accident(api: Client, value: str) -> None:
+    created(api)
+    cursor = base64.b64encode(value.encode()).decode()
+    assert api.get("/payments/v2", {"cursor": cursor}).status_code in (200, 400, 404)
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/verify/a%00b/00000000-0000-0000-0000-000000000000",
+        "/nothing",
+        "/x/events",
+        "/00000000-0000-0000-0000-000000000000",
+    ],
+)
 def test_what_is_not_there_is_a_404_in_the_same_shape(api: Client, path: str) -> None:
     response = api.get(f"/payments/v2{path}")
     assert response.status_code == 404

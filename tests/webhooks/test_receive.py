@@ -177,6 +177,67 @@ def test_a_body_over_the_limit_is_refused(transactional_db: None, settings: Sett
     assert deliver(b"x" * 1000).status_code == 200
 
 
+@pytest.mark.parametrize(
+    ("source", "status"),
+    [("203.0.113.7", 200), ("203.0.114.1", 403), ("2001:db8::7", 200), ("::ffff:203.0.113.9", 200)],
+)
+def test_where_addresses_are_listed_nobody_else_is_let_in(
+    operation: GatewayOperation, settings: Settings, source: str, status: int
+) -> None:
+    listed = {"ip_whitelist": ["203.0.113.0/24", "2001:db8::/32"]}
+    settings.PROVIDERS = {"paytabs": settings.PROVIDERS["paytabs"] | listed}
+    body = news(operation)
+    response = Client(REMOTE_ADDR=source).post(
+        "/webhooks/payments/paytabs",
+        body,
+        "application/json",
+        headers={"Signature": hmac_hex(KEY.encode(), body), "X-Forwarded-For": "203.0.113.1"},
+    )
+    assert response.status_code == status
+
+
+def test_behind_a_trusted_proxy_the_last_address_that_it_did_not_write_counts(
+    operation: GatewayOperation, settings: Settings
+) -> None:
+    settings.TRUSTED_PROXIES = ["10.0.0.0/8"]
+    listed = {"ip_whitelist": ["203.0.113.7"]}
+    settings.PROVIDERS = {"paytabs": settings.PROVIDERS["paytabs"] | listed}
+    body = news(operation)
+    told = {"Signature": hmac_hex(KEY.encode(), body)}
+    for hops, status in [
+        ("203.0.113.7, 198.51.100.1, 10.1.1.1", 403),
+        ("6.6.6.6, 203.0.113.7", 200),
+    ]:
+        response = Client(REMOTE_ADDR="10.0.0.1").post(
+            "/webhooks/payments/paytabs",
+            body,
+            "application/json",
+            headers=told | {"X-Forwarded-For": hops},
+        )
+        assert response.status_code == status
+
+
+ODD = ["\\u0000", "\\ud800", "\\u0000\\ud800x"]
+
+
+@pytest.mark.parametrize("odd", ODD)
+@pytest.mark.parametrize("name", ["tran_ref", "cart_id", "tran_type", "response_message"])
+def test_characters_that_no_database_keeps_stop_nothing(
+    operation: GatewayOperation, odd: str, name: str
+) -> None:
+    body = json.dumps({"payment_result": {}} | json.loads(news(operation, "D")))
+    body = body.replace('"response_code"', '"response_message": "no", "response_code"')
+    marked = body.replace(f'"{name}": "', f'"{name}": "{odd}').encode()
+    assert deliver(marked).status_code == 200
+
+
+def test_a_body_nested_as_deep_as_json_goes_stops_nothing(operation: GatewayOperation) -> None:
+    for depth in (100, 300, 450, 900):
+        nested = "[" * depth + "]" * depth
+        body = news(operation).decode()[:-1] + f', "deep{depth}": {nested}}}'
+        assert deliver(body.encode()).status_code == 200
+
+
 def test_a_provider_that_is_not_connected_is_a_404(transactional_db: None) -> None:
     assert Client().post("/webhooks/payments/nobody", b"", "text/plain").status_code == 404
     assert Client().get("/webhooks/payments/paytabs").status_code == 405

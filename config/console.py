@@ -34,6 +34,7 @@ CONSOLE: dict[str, Any] = {
     "STYLES": [lambda request: static("console.css")],
     "SHOW_VIEW_ON_SITE": False,
     "ENVIRONMENT": "config.console.badge",
+    "DASHBOARD_CALLBACK": "monitoring.dashboard.figures",
     "COLORS": {
         "primary": {
             "50": "oklch(97.6% 0.015 196)",

@@ -21,7 +21,9 @@ def live(request: HttpRequest) -> JsonResponse:
 def ready(request: HttpRequest) -> JsonResponse:
     """Whether requests may be sent here: the database answers and is migrated."""
     status, checks = health.verdict()
-    return JsonResponse({"status": status, "checks": checks}, status=503 if status == "down" else 200)
+    return JsonResponse(
+        {"status": status, "checks": checks}, status=503 if status == "down" else 200
+    )
 
 
 @never_cache

@@ -1,13 +1,13 @@
 """One factory a model: rows that the tables' constraints accept, and whatever a test wants else.
 
-`PaymentFactory(status="completed")` is captured in full, as the database demands it.
+`PaymentFactory.create(status="completed")` is captured in full, as the database demands it.
 """
 
 from datetime import timedelta
 from typing import Any
 
 import factory
-from django.contrib.auth import get_user_model
+from django.contrib.auth.models import User
 from django.utils import timezone
 from factory.django import DjangoModelFactory
 
@@ -19,7 +19,7 @@ from webhooks.models import PaymentWebhookEvent
 _PAID = ("completed", "partially_refunded", "refunded", "charged_back")
 
 
-class ApiKeyFactory(DjangoModelFactory):
+class ApiKeyFactory(DjangoModelFactory[ApiKey]):
     """A key for a merchant. Its text is `bk_<prefix>_<secret>`, see `bearer_of`."""
 
     class Meta:
@@ -41,14 +41,14 @@ def bearer_of(key: ApiKey, secret: str = "a-secret-of-the-tests") -> dict[str, s
     return {"Authorization": f"Bearer bk_{key.prefix}_{secret}"}
 
 
-class SubjectKeyFactory(DjangoModelFactory):
+class SubjectKeyFactory(DjangoModelFactory[SubjectKey]):
     """One customer's key."""
 
     class Meta:
         model = SubjectKey
 
 
-class PaymentFactory(DjangoModelFactory):
+class PaymentFactory(DjangoModelFactory[Payment]):
     """A payment of 125.50 AED. `customer={…}` is sealed as the service seals it."""
 
     class Meta:
@@ -79,7 +79,7 @@ class PaymentFactory(DjangoModelFactory):
     )
 
 
-class GatewayOperationFactory(DjangoModelFactory):
+class GatewayOperationFactory(DjangoModelFactory[GatewayOperation]):
     """A charge whose page waits for its payer; `current=True` makes it its payment's own."""
 
     class Meta:
@@ -104,7 +104,7 @@ class GatewayOperationFactory(DjangoModelFactory):
             self.payment.current_operation = self
 
 
-class DiscrepancyFactory(DjangoModelFactory):
+class DiscrepancyFactory(DjangoModelFactory[Discrepancy]):
     """A success of another amount than was asked for."""
 
     class Meta:
@@ -118,7 +118,7 @@ class DiscrepancyFactory(DjangoModelFactory):
     source = "webhook"
 
 
-class PaymentWebhookEventFactory(DjangoModelFactory):
+class PaymentWebhookEventFactory(DjangoModelFactory[PaymentWebhookEvent]):
     """A notification that was applied."""
 
     class Meta:
@@ -131,11 +131,11 @@ class PaymentWebhookEventFactory(DjangoModelFactory):
     body = b'{"tran_ref": "TST0000000000001"}'
 
 
-class OperatorFactory(DjangoModelFactory):
+class OperatorFactory(DjangoModelFactory[User]):
     """Somebody who may open the console and do everything there."""
 
     class Meta:
-        model = get_user_model()
+        model = User
 
     username = factory.Sequence(lambda n: f"operator{n}")
     is_staff = True

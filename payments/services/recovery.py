@@ -78,8 +78,9 @@ def _resolve(operation: GatewayOperation) -> Finding:
     before = operation.outcome or "interrupted"
     try:
         ask_about(operation)
-    except Exception as error:  # noqa: BLE001 - one operation's trouble must not stop the others
-        log.error("recovery_failed", operation_id=str(operation.id), exc_info=error)
+    except Exception:
+        # One operation's trouble, whatever it is, must not keep the others waiting.
+        log.exception("recovery_failed", operation_id=str(operation.id))
     operation.refresh_from_db()
     return Finding(operation, before, operation.outcome or "interrupted")
 

@@ -1,0 +1,73 @@
+"""The operators' first page: what waits for a person, and what happened last."""
+
+from typing import Any
+
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.urls import reverse
+
+from payments.admin.filters import overdue
+from payments.models import Discrepancy, Payment
+from webhooks.models import PaymentWebhookEvent
+
+_COUNTED_AT_MOST = 1000
+_LATEST = 10
+
+
+def figures(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
+    """What the first page shows to who may see it."""
+    shown: dict[str, Any] = {"title": "Today"}
+    if request.user.has_perm("payments.view_payment"):
+        shown |= {"concerns": _concerns(), "latest": _latest()}
+    return context | shown
+
+
+def _concerns() -> list[dict[str, Any]]:
+    events = PaymentWebhookEvent.objects
+    return [
+        _concern(
+            "Open discrepancies",
+            "A provider told what our records forbid",
+            Discrepancy.objects.filter(resolved_at__isnull=True),
+            "payments_discrepancy",
+            "state=open",
+        ),
+        _concern(
+            "Failed webhooks",
+            "Could not be applied; the provider sends them again",
+            events.filter(status="failed"),
+            "webhooks_paymentwebhookevent",
+            "status__exact=failed",
+        ),
+        _concern(
+            "Parked webhooks",
+            "Unreadable, or about nothing of ours",
+            events.filter(status="parked"),
+            "webhooks_paymentwebhookevent",
+            "status__exact=parked",
+        ),
+        _concern(
+            "Overdue checks",
+            "Nobody asks the providers: are worker and scheduler running?",
+            overdue(Payment.objects.all()),
+            "payments_payment",
+            "checks=overdue",
+        ),
+    ]
+
+
+def _concern(
+    title: str, meaning: str, rows: QuerySet[Any], model: str, query: str
+) -> dict[str, Any]:
+    count = rows.order_by()[:_COUNTED_AT_MOST].count()
+    return {
+        "title": title,
+        "meaning": meaning,
+        "count": f"{count}+" if count == _COUNTED_AT_MOST else str(count),
+        "is_calm": count == 0,
+        "link": f"{reverse(f'admin:{model}_changelist')}?{query}",
+    }
+
+
+def _latest() -> list[Payment]:
+    return list(Payment.objects.all()[:_LATEST])

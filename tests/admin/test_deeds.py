@@ -1,0 +1,169 @@
+"""What operators do: a POST, with a reason, and the history remembers who and why."""
+
+import re
+from typing import Any
+
+import pytest
+from django.contrib.admin.models import LogEntry
+from django.test import Client
+from django.urls import reverse
+
+from payments.models import ApiKey, Discrepancy, Payment, StoredEvent
+from payments.models.access import digest_of
+from tests.factories import (
+    ApiKeyFactory,
+    DiscrepancyFactory,
+    GatewayOperationFactory,
+    OperatorFactory,
+    PaymentFactory,
+)
+
+RESOLVE = "admin:payments_discrepancy_resolve"
+ASK = "admin:payments_payment_ask_the_provider_now"
+REVOKE = "admin:payments_apikey_revoke"
+MAKE = "admin:payments_apikey_make_a_key"
+
+
+def operator_of(console: Client) -> str:
+    return f"user:{console.session['_auth_user_id']}"
+
+
+def last_event(payment: Payment) -> StoredEvent:
+    return StoredEvent.objects.filter(aggregate_id=str(payment.id)).latest("sequence")
+
+
+@pytest.mark.django_db(transaction=True)
+class TestResolving:
+    def test_looking_at_the_form_changes_nothing(self, console: Client) -> None:
+        discrepancy = DiscrepancyFactory.create()
+        answer = console.get(reverse(RESOLVE, args=[discrepancy.pk]))
+        assert answer.status_code == 200
+        assert b"csrfmiddlewaretoken" in answer.content
+        discrepancy.refresh_from_db()
+        assert discrepancy.resolved_at is None
+        assert not StoredEvent.objects.exists()
+
+    def test_reason_and_actor_are_kept(self, console: Client) -> None:
+        discrepancy = DiscrepancyFactory.create()
+        address = reverse(RESOLVE, args=[discrepancy.pk])
+        answer = console.post(address, {"reason": "Given back at the provider"}, follow=True)
+        assert b"Resolved." in answer.content
+        discrepancy.refresh_from_db()
+        assert discrepancy.resolved_by == operator_of(console)
+        assert discrepancy.resolution == "Given back at the provider"
+        event = last_event(discrepancy.payment)
+        assert event.type == "payment.audit_log"
+        assert event.data["details"] == {
+            "action": "resolve_discrepancy",
+            "actor": operator_of(console),
+            "reason": "Given back at the provider",
+        }
+        assert event.metadata["user_id"] == operator_of(console)
+
+    @pytest.mark.parametrize("reason", ["", "   ", "x" * 501])
+    def test_without_a_fit_reason_nothing_happens(self, console: Client, reason: str) -> None:
+        discrepancy = DiscrepancyFactory.create()
+        answer = console.post(reverse(RESOLVE, args=[discrepancy.pk]), {"reason": reason})
+        assert answer.status_code == 200
+        discrepancy.refresh_from_db()
+        assert discrepancy.resolved_at is None
+
+    def test_a_second_operator_is_told_and_changes_nothing(self, console: Client) -> None:
+        discrepancy = DiscrepancyFactory.create()
+        address = reverse(RESOLVE, args=[discrepancy.pk])
+        console.post(address, {"reason": "the first"})
+        answer = console.post(address, {"reason": "the second"}, follow=True)
+        assert b"resolved already" in answer.content
+        discrepancy.refresh_from_db()
+        assert discrepancy.resolution == "the first"
+
+    def test_a_post_from_elsewhere_is_refused(self) -> None:
+        client = Client(enforce_csrf_checks=True)
+        client.force_login(OperatorFactory.create())
+        discrepancy = DiscrepancyFactory.create()
+        address = reverse(RESOLVE, args=[discrepancy.pk])
+        assert client.post(address, {"reason": "forged"}).status_code == 403
+        assert Discrepancy.objects.get().resolved_at is None
+
+    def test_staff_who_may_only_look_are_refused(self) -> None:
+        client = Client()
+        client.force_login(OperatorFactory.create(is_superuser=False))
+        discrepancy = DiscrepancyFactory.create()
+        answer = client.post(reverse(RESOLVE, args=[discrepancy.pk]), {"reason": "not mine"})
+        assert answer.status_code == 403
+        assert Discrepancy.objects.get().resolved_at is None
+
+
+@pytest.mark.django_db(transaction=True)
+class TestAskingTheProvider:
+    def test_looking_at_the_form_asks_nobody(self, console: Client) -> None:
+        payment = GatewayOperationFactory.create(current=True).payment
+        assert console.get(reverse(ASK, args=[payment.pk])).status_code == 200
+        assert not StoredEvent.objects.exists()
+
+    def test_a_provider_that_cannot_be_reached_changes_nothing_but_the_history(
+        self, console: Client, settings: Any
+    ) -> None:
+        nobody = {"paytabs": settings.PROVIDERS["paytabs"] | {"api_base": "http://127.0.0.1:9"}}
+        settings.PROVIDERS = nobody
+        payment = GatewayOperationFactory.create(current=True).payment
+        answer = console.post(reverse(ASK, args=[payment.pk]), {"reason": "It hangs"}, follow=True)
+        assert b"gave no answer" in answer.content
+        event = last_event(payment)
+        assert event.data["details"]["action"] == "ask_provider"
+        assert event.data["details"]["actor"] == operator_of(console)
+        assert event.data["details"]["reason"] == "It hangs"
+        was = payment.status
+        payment.refresh_from_db()
+        assert payment.status == was
+
+    def test_a_payment_that_was_never_sent_is_not_asked_about(self, console: Client) -> None:
+        payment = PaymentFactory.create()
+        answer = console.post(reverse(ASK, args=[payment.pk]), {"reason": "why not"}, follow=True)
+        assert b"Nothing was sent" in answer.content
+        assert not StoredEvent.objects.exists()
+
+
+class TestKeys:
+    def test_a_key_is_shown_once_and_works(self, console: Client) -> None:
+        wish = {"name": "shop", "scopes": ["payments:read"], "reason": "A new merchant"}
+        answer = console.post(reverse(MAKE), wish)
+        assert "no-store" in answer["Cache-Control"]
+        found = re.search(r"bk_([0-9a-f]+)_([\w-]+)", answer.content.decode())
+        assert found
+        key = ApiKey.objects.get(prefix=found[1])
+        assert key.digest == digest_of(found[2])
+        assert key.scopes == ["payments:read"]
+        for address in ("admin:payments_apikey_changelist", "admin:payments_apikey_change"):
+            args = [key.pk] if address.endswith("change") else []
+            assert found[2] not in console.get(reverse(address, args=args)).content.decode()
+        entry = LogEntry.objects.get()
+        assert "A new merchant" in entry.get_change_message()
+        assert f"user:{entry.user_id}" == operator_of(console)
+
+    def test_looking_at_the_forms_changes_nothing(self, console: Client) -> None:
+        key = ApiKeyFactory.create()
+        assert console.get(reverse(MAKE)).status_code == 200
+        assert console.get(reverse(REVOKE, args=[key.pk])).status_code == 200
+        key.refresh_from_db()
+        assert ApiKey.objects.count() == 1
+        assert key.is_live()
+
+    def test_a_key_without_scopes_or_reason_is_not_made(self, console: Client) -> None:
+        console.post(reverse(MAKE), {"name": "shop", "reason": "A new merchant"})
+        console.post(reverse(MAKE), {"name": "shop", "scopes": ["payments:read"]})
+        console.post(reverse(MAKE), {"name": "shop", "scopes": ["everything"], "reason": "more"})
+        assert not ApiKey.objects.exists()
+
+    def test_a_revoked_key_no_longer_calls(self, console: Client) -> None:
+        key = ApiKeyFactory.create()
+        console.post(reverse(REVOKE, args=[key.pk]), {"reason": "It leaked"})
+        key.refresh_from_db()
+        assert not key.is_live()
+        assert "It leaked" in LogEntry.objects.get().get_change_message()
+
+    def test_a_key_is_not_revoked_without_a_reason(self, console: Client) -> None:
+        key = ApiKeyFactory.create()
+        console.post(reverse(REVOKE, args=[key.pk]), {"reason": ""})
+        key.refresh_from_db()
+        assert key.is_live()

@@ -56,6 +56,17 @@ def items(parse: Parser[Value]) -> Parser[list[Value]]:
     return lambda text: [parse(item.strip()) for item in text.split(",") if item.strip()]
 
 
+def some(parse: Parser[Value]) -> Parser[list[Value]]:
+    """Comma-separated values, of which there must be one at least."""
+
+    def parse_some(text: str) -> list[Value]:
+        if not (found := items(parse)(text)):
+            raise ValueError("no value between the commas; write one at least")
+        return found
+
+    return parse_some
+
+
 def one_of(*choices: str) -> Parser[str]:
     """One word of a list, in any case, answered as the list spells it."""
 

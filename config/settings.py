@@ -37,7 +37,7 @@ PUBLIC_URL = env.need(
 )
 ALLOWED_HOSTS = env.need(
     "DJANGO_ALLOWED_HOSTS",
-    parsers.items(str),
+    parsers.some(str),
     ["127.0.0.1", "localhost", "[::1]"],
     "write the host names that we answer to, like pay.example.com",
 )
@@ -49,11 +49,10 @@ PROVIDERS = providers.configured(env)
 PROVIDER_ORDER = env.read(
     "PROVIDER_ORDER", parsers.items(parsers.one_of(*PROVIDERS)), list(PROVIDERS)
 )
-CALL_BUDGET = env.milliseconds("CALL_BUDGET", 45_000)
 PAGE_LIFETIME = env.milliseconds("PAGE_LIFETIME", 30 * 60_000)
 RECOVERY_CHECK_DELAYS = env.read(
     "RECOVERY_CHECK_DELAYS",
-    parsers.items(parsers.milliseconds),
+    parsers.some(parsers.milliseconds),
     [timedelta(minutes=1), timedelta(minutes=5), timedelta(hours=1), timedelta(days=1)],
 )
 RECOVERY_SWEEP_INTERVAL = env.milliseconds("RECOVERY_SWEEP_INTERVAL", 30_000)
@@ -106,6 +105,8 @@ CELERY_BEAT_SCHEDULE = {
     "recover-open-operations": {
         "task": "payments.tasks.recover_open_operations",
         "schedule": RECOVERY_SWEEP_INTERVAL,
+        # A sweep that waited for longer than to the next one has nothing left to do.
+        "options": {"expires": RECOVERY_SWEEP_INTERVAL.total_seconds()},
     },
     "prune-idempotency-keys": {
         "task": "payments.tasks.prune_idempotency_keys",

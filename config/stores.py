@@ -74,7 +74,11 @@ def redis_address(env: Environment) -> str:
 def cache(redis: str, prefix: str) -> dict[str, Any]:
     """Redis where there is one, else memory of this process."""
     if not redis:
-        return {"BACKEND": "django.core.cache.backends.locmem.LocMemCache", "KEY_PREFIX": prefix}
+        return {
+            "BACKEND": "django.core.cache.backends.locmem.LocMemCache",
+            "KEY_PREFIX": prefix,
+            "OPTIONS": {"MAX_ENTRIES": 100_000},  # counters must not push each other out
+        }
     return {
         "BACKEND": "django.core.cache.backends.redis.RedisCache",
         "LOCATION": redis,

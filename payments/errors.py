@@ -67,6 +67,12 @@ class OperationInProgress(DomainError):
         self.retry_after = retry_after
 
 
+class RequestTakenOver(DomainError):
+    """This request outlived its lock, and a repeat of it goes on in its place."""
+
+    code = "idempotency_key_in_progress"
+
+
 class PaymentDeclined(DomainError):
     """The provider's final answer was no."""
 

@@ -31,8 +31,8 @@ def moves_forward(operation: GatewayOperation, result: GatewayResult) -> bool:
         return operation.is_open() and bool(result.reference and not operation.gateway_reference)
     if known in FINAL_OUTCOMES:
         return told is Outcome.SUCCEEDED
-    # A page that waits for its payer still waits while lookups say "pending" or nothing.
-    return told in FINAL_OUTCOMES or known == Outcome.UNKNOWN
+    # A page that waits for its payer still waits while a lookup says nothing new.
+    return told in FINAL_OUTCOMES or known == Outcome.UNKNOWN or told is Outcome.PENDING
 
 
 def difference_in(
@@ -47,7 +47,23 @@ def difference_in(
         return None
     if heard_from == "webhook" and (other := _other_reference(operation, result)):
         return other
-    return _other_money(operation, result) if result.outcome is Outcome.SUCCEEDED else None
+    if result.outcome is Outcome.SUCCEEDED:
+        return _other_kind(operation, result) or _other_money(operation, result)
+    return _taken_back(operation, result)
+
+
+def _other_kind(operation: GatewayOperation, result: GatewayResult) -> Difference | None:
+    if result.kind in (None, operation.kind):
+        return None
+    return Difference(Contradiction.KIND_DIFFERS, operation.kind, str(result.kind))
+
+
+def _taken_back(operation: GatewayOperation, result: GatewayResult) -> Difference | None:
+    if operation.outcome != Outcome.SUCCEEDED or not result.takes_back:
+        return None
+    message = result.failure.message if result.failure else ""
+    heard = f"taken back: {message or result.reference}"
+    return Difference(Contradiction.UNEXPECTED_NEWS, Outcome.SUCCEEDED.value, heard)
 
 
 def _other_reference(operation: GatewayOperation, result: GatewayResult) -> Difference | None:
@@ -68,10 +84,12 @@ def _other_money(operation: GatewayOperation, result: GatewayResult) -> Differen
     )
 
 
-def second_charge_in(operation: GatewayOperation, result: GatewayResult) -> Difference | None:
+def second_charges_in(operation: GatewayOperation, result: GatewayResult) -> list[Difference]:
     """A page that took money twice: success again, under another reference."""
-    took_money = operation.outcome == result.outcome == Outcome.SUCCEEDED
-    first, second = operation.gateway_reference, result.reference
-    if not took_money or not second or first in (second, result.parent_reference):
-        return None
-    return Difference(Contradiction.ORPHAN_CHARGE, first, second)
+    if operation.outcome != Outcome.SUCCEEDED or result.outcome is not Outcome.SUCCEEDED:
+        return []
+    first = operation.gateway_reference
+    told = {result.reference, *result.also_taken} - {"", first}
+    if first == result.parent_reference:
+        told.discard(result.reference)
+    return [Difference(Contradiction.ORPHAN_CHARGE, first, second) for second in sorted(told)]

@@ -34,10 +34,12 @@ log = structlog.get_logger(__name__)
 
 # Between the end of a call and its settlement: longer than any healthy process takes.
 GRACE = timedelta(seconds=5)
+_AFTER_THE_END = (timedelta(0), timedelta(hours=1), timedelta(days=1))
 _ENDED = (PaymentStatus.FAILED, PaymentStatus.CANCELLED, PaymentStatus.EXPIRED)
 _SUCCESS = (PaymentStatus.AUTHORIZED, PaymentStatus.COMPLETED)
 _SIGNALS: dict[PaymentStatus, EventSignal] = {
     PaymentStatus.CREATED: signals.payment_status_changed,
+    PaymentStatus.PROCESSING: signals.payment_processing,
     PaymentStatus.REQUIRES_ACTION: signals.payment_requires_action,
     PaymentStatus.AUTHORIZED: signals.payment_authorized,
     PaymentStatus.COMPLETED: signals.payment_completed,
@@ -102,10 +104,16 @@ def _intend(
     )
 
 
-def call(gateway: Gateway, order: Order, timeout: timedelta | None = None) -> GatewayResult:
-    """Ask the gateway. Refuses to run inside a transaction: no lock is held while it thinks."""
+def call(gateway: Gateway, order: Order, timeout: timedelta) -> GatewayResult:
+    """Ask the gateway. Refuses to run inside a transaction: no lock is held while it thinks.
+
+    With no time left nothing is sent: a process that slept between `begin` and here may find
+    that recovery has concluded meanwhile.
+    """
     if connection.in_atomic_block:
         raise transaction.TransactionManagementError("A gateway was called inside a transaction.")
+    if timeout <= timedelta(0):
+        return GatewayResult(Outcome.NOT_SENT, exchange={"error": "its time was over"})
     result = client.attempt(gateway, order, timeout)
     log.info("gateway_answered", provider=gateway.name, key=order.key, outcome=result.outcome)
     return result
@@ -121,14 +129,13 @@ def settle(operation_id: UUID, result: GatewayResult, *, heard_from: str) -> Pay
     with lifecycle.hold(payment_id) as payment:
         operation = GatewayOperation.objects.get(pk=operation_id)
         _sound_unlisted_word(operation, result)
-        difference = news.second_charge_in(operation, result) or news.difference_in(
-            operation, result, heard_from
-        )
-        if difference:
+        if difference := news.difference_in(operation, result, heard_from):
             contradict(payment, operation, difference, heard_from)
         elif news.moves_forward(operation, result):
-            _write_down(operation, result)
+            _write_down(operation, result, heard_from)
             _apply(payment, operation, result, heard_from)
+        for second in news.second_charges_in(operation, result):
+            contradict(payment, operation, second, heard_from)
         return payment
 
 
@@ -144,7 +151,7 @@ def contradict(
     )
     if not is_new:
         return
-    if operation.is_open():
+    if operation.outcome != Outcome.SUCCEEDED:
         operation.next_check_at = timezone.now()
         operation.save(update_fields=["next_check_at"])
     details = {"contradiction": difference.kind.value}
@@ -165,7 +172,7 @@ def _sound_unlisted_word(operation: GatewayOperation, result: GatewayResult) -> 
         )
 
 
-def _write_down(operation: GatewayOperation, result: GatewayResult) -> None:
+def _write_down(operation: GatewayOperation, result: GatewayResult, heard_from: str) -> None:
     failure = result.failure
     operation.outcome = result.outcome
     operation.answered_at = operation.answered_at or timezone.now()
@@ -174,18 +181,26 @@ def _write_down(operation: GatewayOperation, result: GatewayResult) -> None:
     operation.failure_code = failure.code if failure else ""
     operation.failure_message = failure.message[:255] if failure else ""
     operation.exchange = result.exchange
-    operation.next_check_at = _next_check(operation)
+    operation.next_check_at = _next_check(operation, heard_from)
     operation.is_orphan = result.outcome is Outcome.SUCCEEDED and _is_paid_otherwise(operation)
     operation.save()
 
 
-def _next_check(operation: GatewayOperation) -> datetime | None:
+def _next_check(operation: GatewayOperation, heard_from: str) -> datetime | None:
     if operation.is_open():
         return timezone.now() + settings.RECOVERY_CHECK_DELAYS[0]
-    # Believed unsent after a silence, yet its lost page could still be paid: look once more
-    # when the page is over.
-    page_may_live_on = operation.outcome == Outcome.NOT_SENT and operation.checks > 0
-    return operation.expires_at if page_may_live_on else None
+    concluded = heard_from == "lookup" and operation.outcome != Outcome.SUCCEEDED
+    return last_look(operation, timezone.now()) if concluded else None
+
+
+def last_look(operation: GatewayOperation, now: datetime) -> datetime | None:
+    """When to look again at what we concluded from silence, or None once it is enough.
+
+    "Never sent" and "expired" are our own conclusions; the provider's page may live on, and be
+    paid while its callback is lost.
+    """
+    ends_at = operation.expires_at or operation.deadline_at
+    return next((ends_at + step for step in _AFTER_THE_END if ends_at + step > now), None)
 
 
 def _is_paid_otherwise(operation: GatewayOperation) -> bool:

@@ -48,6 +48,7 @@ class Contradiction(StrEnum):
     CURRENCY_DIFFERS = "currency_differs"
     REFERENCE_DIFFERS = "reference_differs"
     ORPHAN_CHARGE = "orphan_charge"
+    KIND_DIFFERS = "kind_differs"
     UNEXPECTED_NEWS = "unexpected_news"
 
 
@@ -83,14 +84,16 @@ MOVES: dict[PaymentStatus, frozenset[PaymentStatus]] = {
     _S.CANCELLED: _LATE_SUCCESS,
 }
 
-# (kind, outcome) → the status it asks for. PENDING and UNKNOWN ask for nothing: the payment
-# waits where it is. A decline is refined by its failure code, see ENDINGS.
+# (kind, outcome) → the status it asks for. UNKNOWN asks for nothing: the payment waits where it
+# is. A decline is refined by its failure code, see ENDINGS.
 EFFECTS: dict[tuple[OperationKind, Outcome], PaymentStatus] = {
     (OperationKind.CHARGE, Outcome.ACTION_REQUIRED): _S.REQUIRES_ACTION,
+    (OperationKind.CHARGE, Outcome.PENDING): _S.PROCESSING,
     (OperationKind.CHARGE, Outcome.SUCCEEDED): _S.COMPLETED,
     (OperationKind.CHARGE, Outcome.DECLINED): _S.FAILED,
     (OperationKind.CHARGE, Outcome.NOT_SENT): _S.CREATED,
     (OperationKind.AUTHORIZE, Outcome.ACTION_REQUIRED): _S.REQUIRES_ACTION,
+    (OperationKind.AUTHORIZE, Outcome.PENDING): _S.PROCESSING,
     (OperationKind.AUTHORIZE, Outcome.SUCCEEDED): _S.AUTHORIZED,
     (OperationKind.AUTHORIZE, Outcome.DECLINED): _S.FAILED,
     (OperationKind.AUTHORIZE, Outcome.NOT_SENT): _S.CREATED,

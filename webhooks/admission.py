@@ -54,14 +54,6 @@ def headers_of(request: HttpRequest) -> Headers:
     return tuple(request.headers.items())
 
 
-def demand_quiet_source(request: HttpRequest) -> None:
-    """Turn away addresses whose deliveries keep failing verification. Raises Refused."""
-    source = client_address(request)
-    if wait := seconds_to_wait(request, "webhook_rejected", source, count=False):
-        detail = f"Too many refused deliveries; try again in {wait} s."
-        raise Refused(429, "rate_limited", detail, "too many refusals", wait)
-
-
 def demand_known_source(request: HttpRequest, provider: str) -> None:
     """Where the provider's addresses are listed, let nobody else in. Raises Refused."""
     allowed = settings.PROVIDERS[provider]["ip_whitelist"]
@@ -70,14 +62,20 @@ def demand_known_source(request: HttpRequest, provider: str) -> None:
         raise Refused(403, "address_not_allowed", "This address may not deliver here.", source)
 
 
-def report_refusal(request: HttpRequest, provider: str, refused: Refused) -> None:
-    """Tell the operator, and count it against its source."""
+def reported(request: HttpRequest, provider: str, refused: Refused) -> Refused:
+    """Tell the operator, count it against its source, and answer what the sender is told.
+
+    Only what fails verification is counted and only that is turned away for being too much: a
+    provider that shares its address with a forger is still heard.
+    """
     source = client_address(request)
-    if refused.status == 401:
-        seconds_to_wait(request, "webhook_rejected", source)
     reason = refused.reason or refused.code
     log.warning("webhook_rejected", provider=provider, reason=reason, source=source)
     webhook_rejected.send_robust(sender=None, provider=provider, reason=reason)
+    if refused.status == 401 and (wait := seconds_to_wait(request, "webhook_rejected", source)):
+        detail = f"Too many refused deliveries; try again in {wait} s."
+        return Refused(429, "rate_limited", detail, reason, wait)
+    return refused
 
 
 def verify_generic(headers: Mapping[str, str], body: bytes, secrets: list[str]) -> None:

@@ -5,7 +5,7 @@ deliveries at once meet at the unique row, where one waits for the other and the
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
@@ -33,8 +33,8 @@ class Delivery:
     """A verified notification, as it came."""
 
     provider: str
-    body: bytes
-    headers: Mapping[str, str]
+    body: bytes = field(repr=False)
+    headers: Mapping[str, str] = field(repr=False)
     source_address: str = ""
     external_event_id: str = ""
 

@@ -4,7 +4,9 @@ One shape everywhere, that of drf-standardized-errors:
 `{"type", "errors": [{"code", "detail", "attr"}]}`.
 """
 
+from collections.abc import Callable
 from datetime import timedelta
+from functools import wraps
 from typing import Any
 
 from django.db import InterfaceError, OperationalError
@@ -17,11 +19,13 @@ from rest_framework.response import Response
 
 from payments import errors
 
+_View = Callable[..., HttpResponse]
 _STATUS: dict[type[errors.DomainError], int] = {
     errors.PaymentNotFound: 404,
     errors.InvalidTransition: 409,
     errors.OperationInProgress: 409,
     errors.NotSupported: 409,
+    errors.RequestTakenOver: 409,
     errors.PaymentDeclined: 402,
     errors.ServiceUnavailable: 503,
     errors.OutcomeUnknown: 504,
@@ -47,7 +51,10 @@ class Answers(ExceptionHandler):
         if isinstance(exc, errors.DomainError):
             return _translated(exc)
         if isinstance(exc, OperationalError | InterfaceError):
-            detail = "The database cannot be reached; nothing was done. Try again shortly."
+            detail = (
+                "The database cannot be reached. Repeat the call shortly with the same"
+                " Idempotency-Key: what was done already is not done twice."
+            )
             return ApiError(503, "service_unavailable", detail, timedelta(seconds=5))
         if isinstance(exc, Http404):
             return NotFound(str(exc) or None)
@@ -71,6 +78,24 @@ def error_body(status: int, code: str, detail: str) -> dict[str, Any]:
     """The one shape, for answers that no API view makes."""
     kind = "server_error" if status >= 500 else "client_error"
     return {"type": kind, "errors": [{"code": code, "detail": detail, "attr": None}]}
+
+
+def allow_only(*methods: str) -> Callable[[_View], _View]:
+    """Let only these methods through to a plain view; the rest is a 405 in the one shape."""
+
+    def decorate(view: _View) -> _View:
+        @wraps(view)
+        def checked(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+            if request.method in methods:
+                return view(request, *args, **kwargs)
+            detail = f"{request.method} is not offered here; use {' or '.join(methods)}."
+            response = _answer(request, 405, "method_not_allowed", detail)
+            response["Allow"] = ", ".join(methods)
+            return response
+
+        return checked
+
+    return decorate
 
 
 def _answer(request: HttpRequest, status: int, code: str, detail: str) -> HttpResponse:

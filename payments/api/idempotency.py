@@ -109,7 +109,9 @@ def _existing(identity: dict[str, str], fingerprint: str) -> IdempotencyKey:
 def _take_over(row: IdempotencyKey) -> IdempotencyKey:
     """The first request died or was not kept: whoever swaps the token first goes on."""
     token = uuid7()
-    mine = IdempotencyKey.objects.filter(pk=row.pk, lock_token=row.lock_token)
+    mine = IdempotencyKey.objects.filter(
+        pk=row.pk, lock_token=row.lock_token, payment__isnull=True, status_code__isnull=True
+    )
     if not mine.update(lock_token=token, locked_until=_lock_end()):
         detail = "Another repeat of this request was faster; ask again in a moment."
         raise ApiError(409, "idempotency_key_in_progress", detail, timedelta(seconds=1))
@@ -118,13 +120,17 @@ def _take_over(row: IdempotencyKey) -> IdempotencyKey:
 
 
 def _keep_or_release(row: IdempotencyKey, response: Response) -> None:
-    status = response.status_code
-    is_kept = status < 500 and status not in _NEVER_KEPT
-    if is_kept:
-        row.status_code = status
-        row.answer = json.loads(JSONRenderer().render(response.data))
-    row.locked_until = None
-    row.save(update_fields=["status_code", "answer", "locked_until"])
+    with transaction.atomic():
+        mine = IdempotencyKey.objects.select_for_update().filter(
+            pk=row.pk, lock_token=row.lock_token
+        )
+        if (held := mine.first()) is None:
+            return
+        if response.status_code < 500 and response.status_code not in _NEVER_KEPT:
+            held.status_code = response.status_code
+            held.answer = json.loads(JSONRenderer().render(response.data))
+        held.locked_until = None
+        held.save(update_fields=["status_code", "answer", "locked_until"])
 
 
 def _replayed(row: IdempotencyKey) -> Response:

@@ -42,11 +42,11 @@ def _key(who: str) -> Callable[[str, HttpRequest], str]:
 
 
 class RateLimits(BaseThrottle):
-    """The limits of the API: of everybody together, of each caller, and of each action."""
+    """The limits of each caller, and of each of their actions."""
 
     def allow_request(self, request: Request, view: object) -> bool:
         caller = _caller(request)
-        limits = [("global", "everybody"), ("default", caller)]
+        limits = [("default", caller)]
         action = getattr(view, "action", None)
         if action in ("process", "verify"):
             payment_id = str(getattr(view, "kwargs", {}).get("payment_id", ""))
@@ -55,6 +55,14 @@ class RateLimits(BaseThrottle):
             if wait := seconds_to_wait(request._request, kind, who):
                 raise too_many(kind, wait)
         return True
+
+
+def demand_patience(request: HttpRequest) -> None:
+    """The limits of everybody together and of each address, counted before anyone is asked who
+    they are: guessing keys must not be free. Raises ApiError (429)."""
+    for kind, who in (("global", "everybody"), ("default", f"address:{client_address(request)}")):
+        if wait := seconds_to_wait(request, kind, who):
+            raise too_many(kind, wait)
 
 
 def too_many(kind: str, wait: int) -> ApiError:

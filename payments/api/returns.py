@@ -7,8 +7,10 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_exempt
-from django.views.decorators.http import require_http_methods
 
+from payments.api import limits
+from payments.api.addresses import client_address
+from payments.api.errors import allow_only
 from payments.errors import DomainError
 from payments.gateways.contract import SignatureInvalid
 from payments.gateways.registry import gateway_named
@@ -21,14 +23,14 @@ _OWN_FIELDS = ("payment", "s")
 
 @csrf_exempt  # a provider's page posts here; the address itself is signed
 @never_cache
-@require_http_methods(["GET", "POST"])
+@allow_only("GET", "POST")
 def come_back(request: HttpRequest) -> HttpResponse:
     """Look the payment up, then send the payer to the stored `return_url` and nowhere else."""
     payment_id = _payment_id(request)
     if payment_id is None:
         return render(request, "return.html", {"payment": None}, status=400)
     payment = service.payment_with(payment_id)
-    if _is_plausible(request, payment):
+    if _is_plausible(request, payment) and not _is_too_often(request, payment):
         payment = _looked_up(payment)
     if payment.return_url:
         return HttpResponseRedirect(payment.return_url)
@@ -53,10 +55,16 @@ def _is_plausible(request: HttpRequest, payment: Payment) -> bool:
         return True
     try:
         gateway_named(payment.provider).verify_return(told)
-    except SignatureInvalid as error:
-        log.warning("return_signature_invalid", payment_id=str(payment.id), reason=error.reason)
+    except (SignatureInvalid, DomainError) as error:
+        log.warning("return_not_believed", payment_id=str(payment.id), reason=str(error))
         return False
     return True
+
+
+def _is_too_often(request: HttpRequest, payment: Payment) -> bool:
+    """A lookup costs the provider a call; who comes back again and again is only redirected."""
+    who = (f"return:{payment.id}", f"return:{client_address(request)}")
+    return any(limits.seconds_to_wait(request, "verify", each) for each in who)
 
 
 def _looked_up(payment: Payment) -> Payment:

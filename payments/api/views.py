@@ -46,6 +46,10 @@ class _PaymentsApi(GenericViewSet[Payment]):
     filter_backends: list[Any] = []
     scope: str | None = "payments:read"
 
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        limits.demand_patience(request._request)
+        super().initial(request, *args, **kwargs)
+
     def scope_of(self, request: Request) -> str | None:
         return self.scope
 

@@ -86,7 +86,10 @@ class StoredEvent(models.Model):
                 fields=["aggregate_type", "aggregate_id", "sequence"], name="event_sequence"
             )
         ]
-        indexes = [models.Index(fields=["type", "timestamp"], name="event_by_type")]
+        indexes = [
+            models.Index(fields=["type", "timestamp"], name="event_by_type"),
+            models.Index(fields=["correlation_id"], name="event_by_conversation"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.type} #{self.sequence} of {self.aggregate_id}"

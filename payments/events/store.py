@@ -1,7 +1,8 @@
 """Record an event in the change's own transaction; read a stream; prove its chain.
 
 Each event is chained to the one before it by HMAC-SHA-256 under AUDIT_KEY, which the database
-does not hold: whoever can write SQL still cannot make a history that verifies.
+does not hold: whoever can write SQL can neither alter an event nor insert one. Not noticed is a
+tail that is removed together with its entry on the stream: that needs anchors kept elsewhere.
 """
 
 from collections.abc import Iterator

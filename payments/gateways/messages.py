@@ -49,13 +49,19 @@ class Failure:
 class GatewayResult:
     """What became of an operation, in our own words.
 
-    NOT_SENT answering a Lookup means that the gateway never heard of it. `exchange` is the
-    redacted conversation, for the operator.
+    ACTION_REQUIRED is a page that waits for its payer, PENDING is money that the gateway is busy
+    with; NOT_SENT answering a Lookup means that it never heard of it. `kind` is what the gateway
+    says it did, where it says so; `also_taken` are further transactions that took money for the
+    same operation; `takes_back` undoes a success told before. `exchange` is the redacted
+    conversation, for the operator.
     """
 
     outcome: Outcome
+    kind: OperationKind | None = None
     reference: str = ""
     parent_reference: str = ""
+    also_taken: tuple[str, ...] = ()
+    takes_back: bool = False
     money: Money | None = None
     redirect_url: str = ""
     payment_method: str = ""

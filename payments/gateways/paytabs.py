@@ -9,9 +9,9 @@ strings, and a repeated request is refused (409, code 4) without its first resul
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Any
 from urllib.parse import urlencode
 
@@ -43,6 +43,8 @@ REGIONS = {
     "QAT": "https://secure-doha.paytabs.com",
     "MAR": "https://secure-morocco.paytabs.com",
     "GLOBAL": "https://secure-global.paytabs.com",
+    "MADFOAT": "https://madfoat-secure.paytabs.com",
+    "CUZDAN": "https://secure.cuzdan.az",
 }
 STATUSES = {
     "A": Outcome.SUCCEEDED,
@@ -69,8 +71,13 @@ DECLINED_STATUSES = {
 TRAN_TYPES = {OperationKind.CHARGE: "sale", OperationKind.AUTHORIZE: "auth"}
 # What of its many notifications tells of money first taken or reserved on a page of ours.
 _CHARGE_TYPES = frozenset({*TRAN_TYPES.values(), "payment request"})
+_KINDS = {tran_type: kind for kind, tran_type in TRAN_TYPES.items()}
+# After a success: the reservation or the charge was undone, by hand or by time.
+_TAKES_BACK = frozenset({"V", "X"})
 _AUTHENTICATION_FAILED = 1
 _DUPLICATE_REQUEST = 4
+# Internal error, and pending: refusals that say nothing of what was done.
+_UNCLEAR_CODES = frozenset({_DUPLICATE_REQUEST, 400, 600})
 _EVENT_ID_LENGTH = 150
 
 
@@ -135,8 +142,8 @@ class PayTabs(Gateway):
             return _found(order, response.status, answer, exchange)
         if not isinstance(answer, dict) or response.status >= 500:
             return GatewayResult(Outcome.UNKNOWN, exchange=exchange)
-        if _error_code(answer):
-            return _refused(answer, exchange)
+        if response.status == 429 or _error_code(answer):
+            return _refused(response.status, answer, exchange)
         if isinstance(answer.get("payment_result"), dict):
             return _result_in(answer, exchange)
         return _page_in(answer, exchange)
@@ -193,27 +200,39 @@ def _found(order: Lookup, status: int, answer: Any, exchange: dict[str, Any]) ->
     """Of all transactions of a cart, the one that took money; else the last that did not."""
     if status == 200 and answer == []:
         return GatewayResult(Outcome.NOT_SENT, exchange=exchange)
+    if _is_unpaid_page(status, answer):
+        return GatewayResult(Outcome.ACTION_REQUIRED, exchange=exchange)
     entries = answer if isinstance(answer, list) else [answer]
     ours = [e for e in entries if isinstance(e, dict) and _is_charge(e, order.key)]
     if status != 200 or not ours:
         return GatewayResult(Outcome.UNKNOWN, exchange=exchange)
     results = [_result_in(entry, exchange) for entry in ours]
-    return next((r for r in results if r.outcome is Outcome.SUCCEEDED), results[-1])
+    taken = [r for r in results if r.outcome is Outcome.SUCCEEDED]
+    if not taken:
+        return results[-1]
+    return replace(taken[0], also_taken=tuple(r.reference for r in taken[1:]))
+
+
+def _is_unpaid_page(status: int, answer: Any) -> bool:
+    """A page that nobody paid may answer a query with an error (not confirmed by its makers)."""
+    code = _error_code(answer) if isinstance(answer, dict) else 0
+    return 400 <= status < 429 and code not in {0, _AUTHENTICATION_FAILED, *_UNCLEAR_CODES}
 
 
 def _is_charge(entry: dict[str, Any], key: str) -> bool:
     return _text(entry, "cart_id") == key and _text(entry, "tran_type").lower() in _CHARGE_TYPES
 
 
-def _refused(answer: dict[str, Any], exchange: dict[str, Any]) -> GatewayResult:
-    if _error_code(answer) == _DUPLICATE_REQUEST:
-        # Sent before, and its result is not repeated: only a lookup can tell.
-        return GatewayResult(Outcome.UNKNOWN, exchange=exchange)
+def _refused(status: int, answer: dict[str, Any], exchange: dict[str, Any]) -> GatewayResult:
+    code = _error_code(answer)
     failure = Failure(FailureCode.PROVIDER_ERROR, _text(answer, "message"))
-    # A wrong key stops every payment, and is no verdict on this one: it may be tried again.
-    not_tried = _error_code(answer) == _AUTHENTICATION_FAILED
-    outcome = Outcome.NOT_SENT if not_tried else Outcome.DECLINED
-    return GatewayResult(outcome, failure=failure, exchange=exchange)
+    if status == 429 or code == _AUTHENTICATION_FAILED:
+        # Too many calls or a wrong key: no verdict on this payment, which may be tried again.
+        return GatewayResult(Outcome.NOT_SENT, failure=failure, exchange=exchange)
+    if status in (400, 422) and code not in _UNCLEAR_CODES:
+        return GatewayResult(Outcome.DECLINED, failure=failure, exchange=exchange)
+    # A duplicate was sent before and its result is not repeated: only a lookup can tell.
+    return GatewayResult(Outcome.UNKNOWN, exchange=exchange)
 
 
 def _page_in(answer: dict[str, Any], exchange: dict[str, Any]) -> GatewayResult:
@@ -227,9 +246,11 @@ def _page_in(answer: dict[str, Any], exchange: dict[str, Any]) -> GatewayResult:
 
 def _result_in(news: dict[str, Any], exchange: dict[str, Any]) -> GatewayResult:
     word = _status_word(news)
-    outcome = STATUSES.get(word, Outcome.PENDING)
+    outcome = STATUSES.get(word, Outcome.PENDING) if word else Outcome.ACTION_REQUIRED
     return GatewayResult(
         outcome,
+        kind=_KINDS.get(_text(news, "tran_type").lower()),
+        takes_back=word in _TAKES_BACK,
         reference=_text(news, "tran_ref"),
         parent_reference=_text(news, "previous_tran_ref"),
         money=_money_in(news),
@@ -250,11 +271,12 @@ def _failure_in(news: dict[str, Any]) -> Failure:
 def _money_in(news: dict[str, Any]) -> Money | None:
     """What was really charged (`tran_*`: a discount can make it less than `cart_*`)."""
     currency = _text(news, "tran_currency") or _text(news, "cart_currency")
-    amount = news.get("tran_total") or news.get("cart_amount")
+    total = news.get("tran_total")
+    amount = news.get("cart_amount") if total is None else total
     try:
         minor = Decimal(str(amount)).scaleb(exponent_of(currency))
         return Money(int(minor), currency) if minor == minor.to_integral_value() else None
-    except (InvalidOperation, ValueError, OverflowError, DomainError):
+    except (ArithmeticError, ValueError, DomainError):
         return None
 
 

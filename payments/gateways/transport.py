@@ -80,6 +80,8 @@ def _watched(connection: Any) -> Any:
             if self.sock is None:
                 self.connect()
             _calls.deadline.watch(self.sock)
+            if _calls.deadline.is_over:
+                raise TimeoutError("the time was over before anything was sent")
             _calls.deadline.may_have_left = True
             super().request(*args, **kwargs)
 

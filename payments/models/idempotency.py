@@ -5,6 +5,7 @@ from django.utils import timezone
 from uuid_utils.compat import uuid7
 
 from payments.crypto.fields import SealedJSONField
+from payments.errors import RequestTakenOver
 
 
 class IdempotencyKey(models.Model):
@@ -34,5 +35,11 @@ class IdempotencyKey(models.Model):
         return f"{self.method} {self.path} as {self.key}"
 
     def remember(self, payment_id: object) -> None:
-        """Tie this request to the payment it makes; called inside that payment's transaction."""
-        IdempotencyKey.objects.filter(pk=self.pk).update(payment_id=payment_id)
+        """Tie this request to the payment it makes; called inside that payment's transaction.
+
+        Raises RequestTakenOver, so that the payment is rolled back, where this request was
+        slower than its lock and a repeat has gone on in its place.
+        """
+        mine = IdempotencyKey.objects.filter(pk=self.pk, lock_token=self.lock_token)
+        if not mine.filter(payment__isnull=True).update(payment_id=payment_id):
+            raise RequestTakenOver("A repeat of this request went on in its place; ask again.")

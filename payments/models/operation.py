@@ -1,5 +1,7 @@
 """GatewayOperation: one intended effect at one gateway, written down before it is attempted."""
 
+from datetime import timedelta
+
 from django.db import models
 from django.db.models import Q
 from django.utils import timezone
@@ -87,6 +89,10 @@ class GatewayOperation(models.Model):
     def is_open(self) -> bool:
         """Whether news of it is still awaited."""
         return self.outcome is None or self.outcome in OPEN_OUTCOMES
+
+    def time_left(self, grace: timedelta) -> timedelta:
+        """How long its call may still take, so that it ends `grace` before the deadline."""
+        return self.deadline_at - grace - timezone.now()
 
     def is_overdue(self) -> bool:
         """Whether its call must have ended by now, so that silence means it was interrupted."""

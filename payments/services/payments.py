@@ -6,8 +6,9 @@ from typing import Any
 from urllib.parse import urlencode
 from uuid import UUID
 
+import structlog
 from django.conf import settings
-from django.db import transaction
+from django.db import DatabaseError, transaction
 
 from payments import lifecycle, operations, signals
 from payments.crypto.signatures import derived_key, hmac_hex, same
@@ -18,7 +19,7 @@ from payments.errors import (
     PaymentNotFound,
     ServiceUnavailable,
 )
-from payments.gateways.messages import Charge
+from payments.gateways.messages import Charge, GatewayResult
 from payments.models import GatewayOperation, IdempotencyKey, Payment, SubjectKey
 from payments.models.subject import customer_digest
 from payments.money import Money
@@ -27,6 +28,12 @@ from payments.services.recovery import ask_about
 from payments.statuses import OperationKind, Outcome
 
 _RETRY_SOON = timedelta(seconds=5)
+_PAYER_WAITS_FOR = timedelta(seconds=5)
+_UNKNOWN = (
+    "What became of this at {} is not known yet. We are finding out; read the payment later,"
+    " and do not pay again."
+)
+_log = structlog.get_logger(__name__)
 
 
 def create_payment(
@@ -107,10 +114,19 @@ def process_payment(
     if not is_new:
         return payment_with(payment_id)
     order = _charge_for(payment, operation, payment_methods, language)
-    result = operations.call(route.gateway, order, limit)
-    operations.settle(operation.id, result, heard_from="answer")
+    result = operations.call(route.gateway, order, operation.time_left(operations.GRACE))
+    _settle_answer(operation, result)
     _speak_plainly(result.outcome, operation)
     return payment_with(payment_id)
+
+
+def _settle_answer(operation: GatewayOperation, result: GatewayResult) -> None:
+    try:
+        operations.settle(operation.id, result, heard_from="answer")
+    except DatabaseError as error:
+        # The provider has acted and we could not write it down: recovery will ask by our key.
+        _log.exception("answer_not_settled", operation_id=str(operation.id))
+        raise OutcomeUnknown(_UNKNOWN.format(operation.provider)) from error
 
 
 def _charge_for(
@@ -136,10 +152,7 @@ def _speak_plainly(outcome: Outcome, operation: GatewayOperation) -> None:
             retry_after=_RETRY_SOON,
         )
     if outcome is Outcome.UNKNOWN:
-        raise OutcomeUnknown(
-            f"{operation.provider} did not answer, so the outcome is not known yet. We are"
-            " finding out; read the payment later, and do not pay again."
-        )
+        raise OutcomeUnknown(_UNKNOWN.format(operation.provider))
     if outcome is Outcome.DECLINED:
         operation.refresh_from_db()
         raise PaymentDeclined(operation.failure_message or "The provider declined the payment.")
@@ -172,7 +185,7 @@ def note_return(*, payment_id: UUID) -> Payment:
     payment = payment_with(payment_id)
     operation = payment.current_operation
     if operation and operation.is_open():
-        ask_about(operation)
+        ask_about(operation, _PAYER_WAITS_FOR)
     return payment_with(payment_id)
 
 

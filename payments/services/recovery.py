@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 
 import structlog
 from django.conf import settings
-from django.db.models import F, Q, QuerySet
+from django.db.models import F, QuerySet
 from django.utils import timezone
 
 from payments import operations
@@ -85,19 +85,18 @@ def _resolve(operation: GatewayOperation) -> Finding:
     return Finding(operation, before, operation.outcome or "interrupted")
 
 
-def ask_about(operation: GatewayOperation) -> Outcome | None:
+def ask_about(operation: GatewayOperation, timeout: timedelta | None = None) -> Outcome | None:
     """Look one operation up and settle the answer; None where the provider gave none."""
     gateway = gateway_named(operation.provider)
     lookup = Lookup(operation.key, OperationKind(operation.kind), operation.gateway_reference)
-    heard = operations.call(gateway, lookup)
+    asked_at = timezone.now()
+    heard = operations.call(gateway, lookup, timeout or gateway.timeout)
     if heard.outcome is Outcome.UNKNOWN:
         return None
     operation.refresh_from_db()
-    told = believed(operation, heard, gateway, timezone.now())
-    if told is not None:
+    if told := believed(operation, heard, gateway, asked_at):
         operations.settle(operation.id, told, heard_from="lookup")
-    elif not operation.is_open():
-        _stop_asking(operation)
+    _put_off_if_ended(operation)
     return heard.outcome
 
 
@@ -107,9 +106,10 @@ def believed(
     """What a lookup's answer is worth; None where it changes nothing.
 
     "Never heard of it" is believed only when the request can no longer be on its way, and a
-    page that nobody paid ends only when its life is over.
+    page that nobody paid ends only when its life is over. Money that the provider is still busy
+    with never ends by our clock.
     """
-    if heard.outcome in (Outcome.SUCCEEDED, Outcome.DECLINED):
+    if heard.outcome not in (Outcome.ACTION_REQUIRED, Outcome.NOT_SENT):
         return heard
     return _unpaid(operation, heard, gateway, now) if operation.is_open() else None
 
@@ -135,6 +135,12 @@ def _page_still_open(
     return replace(heard, outcome=Outcome.DECLINED, failure=failure, reference="")
 
 
-def _stop_asking(operation: GatewayOperation) -> None:
-    over = Q(expires_at__isnull=True) | Q(expires_at__lte=timezone.now())
-    GatewayOperation.objects.filter(over, pk=operation.pk).update(next_check_at=None)
+def _put_off_if_ended(operation: GatewayOperation) -> None:
+    """An operation that has ended is looked at a last few times, then never again."""
+    operation.refresh_from_db()
+    if not operation.is_open() and operation.next_check_at is not None:
+        again = operations.last_look(operation, timezone.now())
+        over = operation.outcome == Outcome.SUCCEEDED
+        GatewayOperation.objects.filter(pk=operation.pk).update(
+            next_check_at=None if over else again
+        )

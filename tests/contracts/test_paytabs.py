@@ -204,6 +204,12 @@ def test_code_zero_is_no_error() -> None:
         (401, {"code": 1, "message": "Authentication failed", "trace": "P"}, Outcome.NOT_SENT),
         (409, {"code": 4, "message": "Duplicate Request", "trace": "P"}, Outcome.UNKNOWN),
         (500, {"message": "oops"}, Outcome.UNKNOWN),
+        (429, {"message": "slow down"}, Outcome.NOT_SENT),
+        (429, {"code": 2, "message": "slow down"}, Outcome.NOT_SENT),
+        (400, {"code": 400, "message": "internal"}, Outcome.UNKNOWN),
+        (400, {"code": 600, "message": "pending"}, Outcome.UNKNOWN),
+        (403, {"code": 9, "message": "firewall"}, Outcome.UNKNOWN),
+        (404, {"code": 9, "message": "moved"}, Outcome.UNKNOWN),
         (502, b"<html>Bad gateway</html>", Outcome.UNKNOWN),
         (200, b"<html>Login</html>", Outcome.UNKNOWN),
         (200, b'{"tran_ref": "TST', Outcome.UNKNOWN),
@@ -289,6 +295,8 @@ def test_a_word_that_is_not_listed_is_pending_and_an_alarm(word: str) -> None:
         ({"tran_total": "a lot"}, None),
         ({"tran_total": "NaN"}, None),
         ({"tran_total": "1e400"}, None),
+        ({"tran_total": "1e999999"}, None),
+        ({"tran_total": 0}, Money(0, "AED")),
         ({"tran_currency": "???"}, None),
         ({"tran_total": {"amount": 1}}, None),
     ],
@@ -318,6 +326,27 @@ def test_news_of_something_else_than_the_charge_has_no_result(tran_type: str) ->
     assert event.key == "k1"
 
 
+UNPAID = {name: value for name, value in transaction().items() if name != "payment_result"}
+
+
+def test_a_cart_that_was_paid_twice_names_every_further_transaction() -> None:
+    paid = [transaction(tran_ref=f"TST{n}") for n in (1, 2, 3)]
+    result = answered(Lookup("k1", OperationKind.CHARGE), 200, paid)
+    assert (result.reference, result.also_taken) == ("TST1", ("TST2", "TST3"))
+
+
+@pytest.mark.parametrize(
+    ("tran_type", "kind"),
+    [("Sale", OperationKind.CHARGE), ("AUTH", OperationKind.AUTHORIZE), ("Payment Request", None)],
+)
+def test_what_was_done_is_told_with_what_became_of_it(
+    tran_type: str, kind: OperationKind | None
+) -> None:
+    result = paytabs().events_in(json.dumps(transaction(tran_type=tran_type)).encode())[0].result
+    assert result is not None
+    assert result.kind is kind
+
+
 @pytest.mark.parametrize(
     ("status", "body", "outcome"),
     [
@@ -326,7 +355,13 @@ def test_news_of_something_else_than_the_charge_has_no_result(tran_type: str) ->
         (200, [transaction("D"), transaction("A")], Outcome.SUCCEEDED),
         (200, [transaction("A"), transaction("D")], Outcome.SUCCEEDED),
         (200, [transaction("D", "316")], Outcome.DECLINED),
-        (200, [{k: v for k, v in transaction().items() if k != "payment_result"}], Outcome.PENDING),
+        (200, [UNPAID], Outcome.ACTION_REQUIRED),
+        (400, {"code": 2, "message": "Invalid request"}, Outcome.ACTION_REQUIRED),
+        (400, {"code": 400, "message": "Internal"}, Outcome.UNKNOWN),
+        (409, {"code": 4, "message": "Duplicate"}, Outcome.UNKNOWN),
+        (429, {"code": 2, "message": "Slow down"}, Outcome.UNKNOWN),
+        (200, [transaction("H")], Outcome.PENDING),
+        (200, [transaction("P", tran_type="Payment Request")], Outcome.PENDING),
         (200, [transaction(cart_id="somebody else's")], Outcome.UNKNOWN),
         (200, [transaction(tran_type="Refund")], Outcome.UNKNOWN),
         (200, transaction(), Outcome.SUCCEEDED),

@@ -5,6 +5,7 @@ import json
 from typing import Any
 
 import pytest
+from django.db import OperationalError
 from django.test import Client
 from pytest_django import Settings
 
@@ -365,6 +366,79 @@ def test_a_lock_that_ran_out_is_taken_over(api: Client) -> None:
     _as_if_killed_before_its_answer(payment_id=None)
     IdempotencyKey.objects.update(locked_until=timezone.now())
     assert post(api, "/create", BODY, **{"Idempotency-Key": "k1"}).status_code == 201
+
+
+def test_a_request_that_outlived_its_lock_leaves_the_field_to_its_repeat(
+    api: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from django.utils import timezone
+
+    from payments.services import payments as service
+
+    create = service.create_payment
+    repeated: list[Any] = []
+
+    def stall(**facts: Any) -> Payment:
+        if not repeated:
+            IdempotencyKey.objects.update(locked_until=timezone.now())
+            repeated.append(None)
+            repeated[0] = post(api, "/create", BODY, **{"Idempotency-Key": "k1"})
+        return create(**facts)
+
+    monkeypatch.setattr(service, "create_payment", stall)
+    slow = post(api, "/create", BODY, **{"Idempotency-Key": "k1"})
+    assert repeated[0].status_code == 201
+    assert (slow.status_code, codes(slow)) == (409, [("idempotency_key_in_progress", None)])
+    assert str(Payment.objects.get().pk) == repeated[0].json()["id"]
+    again = post(api, "/create", BODY, **{"Idempotency-Key": "k1"})
+    assert again.json() == repeated[0].json()
+
+
+def test_a_database_that_dies_after_the_call_leaves_the_outcome_unknown(
+    api: Client, provider: FakeTransport, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from payments import operations
+
+    def die(*_: Any, **__: Any) -> None:
+        raise OperationalError("the connection is closed")
+
+    payment = created(api)
+    monkeypatch.setattr(operations, "settle", die)
+    response = post(api, f"/process/{payment}")
+    assert (response.status_code, codes(response)) == (504, [("provider_timeout", None)])
+    assert provider.count("request") == 1
+
+
+def test_guessing_keys_is_counted_too(transactional_db: None, settings: Settings) -> None:
+    settings.RATE_LIMITS = settings.RATE_LIMITS | {"default": "3/m"}
+    stranger = Client(headers={"Authorization": "Bearer bk_a_b"})
+    statuses = [stranger.get("/payments/v2").status_code for _ in range(5)]
+    assert statuses == [401, 401, 401, 429, 429]
+
+
+def test_a_payer_who_comes_back_again_and_again_costs_no_more_lookups(
+    api: Client, provider: FakeTransport, settings: Settings
+) -> None:
+    settings.RATE_LIMITS = settings.RATE_LIMITS | {"verify": "3/m"}
+    payment = created(api, return_url="https://shop.test/")
+    post(api, f"/process/{payment}")
+    browser, address = returning(payment, provider)
+    provider.replies["query"] = answer([])
+    assert {browser.get(address).status_code for _ in range(9)} == {302}
+    assert provider.count("query") == 3
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [("get", "/webhooks/payments/paytabs"), ("put", "/payments/v2/webhook"),
+     ("delete", "/payments/v2/return"), ("delete", "/payments/v2/create")],
+)  # fmt: skip
+def test_a_method_that_is_not_offered_is_a_405_in_the_same_shape(
+    api: Client, method: str, path: str
+) -> None:
+    response = getattr(api, method)(path)
+    assert (response.status_code, codes(response)) == (405, [("method_not_allowed", None)])
+    assert response["Allow"]
 
 
 def test_a_death_between_commit_and_answer_leads_to_the_same_payment(api: Client) -> None:

@@ -14,6 +14,7 @@ from django.utils import timezone
 from payments import tasks
 from payments.gateways.wire import Lost, NotSent
 from payments.models import GatewayOperation, IdempotencyKey, Payment
+from payments.services import payments as payments_service
 from payments.services import recovery
 from tests.fakes import FakeTransport, answer, notification
 
@@ -110,6 +111,63 @@ def test_a_page_whose_address_was_lost_is_looked_at_once_more_at_its_end(
     assert state(payment) == ("completed", "succeeded")
 
 
+@pytest.mark.parametrize("is_lost", [True, False])
+def test_money_that_the_provider_holds_never_ends_by_our_clock(
+    api: Client, provider: FakeTransport, clock: time_machine.Traveller, is_lost: bool
+) -> None:
+    if is_lost:
+        provider.replies["request"] = Lost("silence")
+    payment = started(api)
+    provider.replies["query"] = found("H")
+    for _ in range(4):
+        clock.shift(timedelta(hours=1))
+        sweep()
+    assert state(payment) == ("processing", "pending")
+    assert api.get(f"/payments/v2/{payment}").json()["redirect_url"] is None
+    provider.replies["query"] = found("A")
+    clock.shift(timedelta(days=1))
+    sweep()
+    assert state(payment) == ("completed", "succeeded")
+
+
+@pytest.mark.parametrize("later", [timedelta(hours=1), timedelta(days=1)])
+def test_an_expired_page_that_is_paid_all_the_same_is_found_without_a_callback(
+    api: Client, provider: FakeTransport, clock: time_machine.Traveller, later: timedelta
+) -> None:
+    payment = started(api)
+    provider.replies["query"] = found("")
+    clock.shift(timedelta(minutes=30))
+    sweep()
+    assert state(payment)[0] == "expired"
+    clock.shift(later - timedelta(seconds=1))
+    sweep()
+    provider.replies["query"] = found("A")
+    clock.shift(timedelta(seconds=2))
+    sweep()
+    assert state(payment)[0] == "completed"
+    assert GatewayOperation.objects.get().next_check_at is None
+
+
+def test_a_process_that_slept_past_its_deadline_sends_nothing_any_more(
+    api: Client,
+    provider: FakeTransport,
+    clock: time_machine.Traveller,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def sleep_then_charge(*args: Any) -> Any:
+        clock.shift(timedelta(minutes=5))
+        sweep()
+        return charge_for(*args)
+
+    charge_for = payments_service._charge_for
+    monkeypatch.setattr(payments_service, "_charge_for", sleep_then_charge)
+    payment = api.post("/payments/v2/create", BODY, "application/json").json()["id"]
+    answer = api.post(f"/payments/v2/process/{payment}", {}, "application/json")
+    assert answer.status_code == 503
+    assert provider.count("request") == 0
+    assert state(payment) == ("created", "not_sent")
+
+
 def test_after_the_last_look_nobody_asks_any_more(
     api: Client, provider: FakeTransport, clock: time_machine.Traveller
 ) -> None:
@@ -122,6 +180,9 @@ def test_after_the_last_look_nobody_asks_any_more(
     sweep()
     assert GatewayOperation.objects.get().next_check_at is not None
     provider.replies["query"] = answer([])
+    clock.shift(timedelta(hours=2))
+    sweep()
+    assert GatewayOperation.objects.get().next_check_at is not None
     clock.shift(timedelta(days=2))
     sweep()
     assert GatewayOperation.objects.get().next_check_at is None

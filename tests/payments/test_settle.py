@@ -1,5 +1,6 @@
 """One door for all news: twice, late, in any order, contradicting, and about two pages at once."""
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -139,6 +140,7 @@ def test_a_late_success_after_the_end_is_believed_and_marked_as_late() -> None:
         (paid(money=Money(12550, "USD")), Contradiction.CURRENCY_DIFFERS),
         (paid("T2"), Contradiction.REFERENCE_DIFFERS),
         (declined("T2"), Contradiction.REFERENCE_DIFFERS),
+        (paid(kind=OperationKind.AUTHORIZE), Contradiction.KIND_DIFFERS),
     ],
 )
 def test_news_that_contradicts_us_is_kept_for_a_person_and_not_believed(
@@ -152,6 +154,40 @@ def test_news_that_contradicts_us_is_kept_for_a_person_and_not_believed(
     difference = Discrepancy.objects.get()
     assert difference.kind == kind
     assert story(payment).count("contradicted") == 1
+
+
+def test_money_that_the_provider_holds_is_busy_and_its_page_no_longer_offered() -> None:
+    operation = begin(payment := new_payment())
+    held = settled(operation, page(), PENDING)
+    assert (held.status, held.outcome) == (PaymentStatus.PROCESSING, "pending")
+    assert settled(operation, page()).outcome == "pending"
+    assert story(payment)[-1] == "processing"
+    assert settled(operation, paid()).status == PaymentStatus.COMPLETED
+
+
+def test_a_success_that_is_taken_back_is_shown_to_a_person() -> None:
+    operation = begin(payment := new_payment())
+    voided = replace(declined(), takes_back=True)
+    after = settled(operation, page(), paid(), voided, voided, declined())
+    assert after.status == PaymentStatus.COMPLETED
+    assert Discrepancy.objects.get().kind == Contradiction.UNEXPECTED_NEWS
+    assert story(payment).count("contradicted") == 1
+
+
+def test_news_that_contradicts_an_ended_operation_has_the_provider_asked_at_once() -> None:
+    operation = begin(new_payment())
+    settled(operation, page(), declined())
+    settled(operation, paid("T2"))
+    operation.refresh_from_db()
+    assert operation.next_check_at is not None
+    assert settled(operation, paid("T2"), by="lookup").status == PaymentStatus.COMPLETED
+
+
+def test_a_cart_found_paid_twice_by_one_lookup_leaves_its_orphan_too() -> None:
+    operation = begin(new_payment())
+    after = settled(operation, page(), paid("T1", also_taken=("T2",)), by="lookup")
+    assert (after.status, after.amount_captured) == (PaymentStatus.COMPLETED, 12550)
+    assert Discrepancy.objects.get().heard == "T2"
 
 
 def test_a_payment_by_cash_comes_under_a_new_reference_that_names_its_parent() -> None:
@@ -262,6 +298,8 @@ NEWS = st.sampled_from(
         paid("T1", Money(1, "AED")), paid("T1", Money(12550, "USD")),
         declined("T1"), declined("T2", FailureCode.EXPIRED),
         declined("T1", FailureCode.CANCELLED_BY_PAYER), UNKNOWN, NOT_SENT, PENDING,
+        paid("T1", kind=OperationKind.AUTHORIZE), paid("T2", also_taken=("T1", "T4")),
+        replace(declined("T1"), takes_back=True),
     ]
 )  # fmt: skip
 SOURCES = st.sampled_from(["answer", "webhook", "lookup"])

@@ -52,11 +52,13 @@ def test_every_outcome_is_either_open_or_final() -> None:
 @pytest.mark.parametrize("kind", OperationKind)
 def test_what_is_not_known_moves_nothing(kind: OperationKind) -> None:
     assert effect_of(kind, Outcome.UNKNOWN, None) is None
-    assert effect_of(kind, Outcome.PENDING, FailureCode.CARD_DECLINED) is None
+    assert effect_of(kind, Outcome.UNKNOWN, FailureCode.CARD_DECLINED) is None
 
 
-def test_every_effect_can_be_had_from_processing() -> None:
-    assert all(may_become(S.PROCESSING, wanted) for wanted in EFFECTS.values())
+def test_every_effect_can_be_had_while_a_page_waits_for_its_payer() -> None:
+    wanted = set(EFFECTS.values()) - {S.REQUIRES_ACTION}
+    assert all(may_become(S.REQUIRES_ACTION, each) for each in wanted)
+    assert may_become(S.PROCESSING, S.REQUIRES_ACTION)
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,7 @@ from payments.crypto.signatures import hmac_hex
 from payments.models import Discrepancy, GatewayOperation, Payment, StoredEvent
 from tests.callers import caller
 from tests.fakes import FakeTransport, notification
+from webhooks import inbox
 from webhooks.models import PaymentWebhookEvent
 
 KEY = "STESTONLY01-TESTONLYKEY02-TESTONLY03"
@@ -236,6 +237,25 @@ def test_a_body_nested_as_deep_as_json_goes_stops_nothing(operation: GatewayOper
         nested = "[" * depth + "]" * depth
         body = news(operation).decode()[:-1] + f', "deep{depth}": {nested}}}'
         assert deliver(body.encode()).status_code == 200
+
+
+def test_a_provider_that_shares_its_address_with_a_forger_is_still_heard(
+    operation: GatewayOperation, settings: Settings
+) -> None:
+    settings.RATE_LIMITS = settings.RATE_LIMITS | {"webhook_rejected": "3/m"}
+    assert [deliver(b"{}", "0" * 64).status_code for _ in range(5)][-1] == 429
+    assert deliver(news(operation)).json()["status"] == "processed"
+
+
+def test_an_amount_beyond_all_arithmetic_is_a_contradiction(operation: GatewayOperation) -> None:
+    assert deliver(news(operation, tran_total="1e999999")).status_code == 200
+    assert Discrepancy.objects.get().kind == "amount_differs"
+
+
+def test_no_repr_of_a_delivery_shows_what_it_carries() -> None:
+    shown = repr(inbox.Delivery("paytabs", b"amal@example.test", {"Signature": "abc123"}))
+    assert "amal" not in shown
+    assert "abc123" not in shown
 
 
 def test_a_provider_that_is_not_connected_is_a_404(transactional_db: None) -> None:

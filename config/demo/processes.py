@@ -6,6 +6,7 @@ import shlex
 import signal
 import sys
 from contextlib import suppress
+from pathlib import Path
 from threading import Thread, Timer
 from typing import Any
 
@@ -15,6 +16,8 @@ from honcho.process import Popen, Process
 from config.demo import VAR
 from config.environment import ROOT
 
+# Longer than honcho waits before it kills.
+_PATIENCE = 12
 _ASKED_TO_STOP = (128 + signal.SIGINT, 128 + signal.SIGTERM)
 
 
@@ -47,6 +50,7 @@ class Processes(Manager):
 
     def __init__(self, environment: dict[str, str]) -> None:
         super().__init__()
+        self._is_watched = False
         self._process_ctor = Program
         for name, command in _commands(environment["PORT"]).items():
             # The shell makes way, so that signals reach the program itself.
@@ -61,15 +65,41 @@ class Processes(Manager):
         """
         if multiprocessing.parent_process():
             return
+        self._watch_the_end()
         if self._all_started():
             super().terminate()
         else:
             Timer(0.1, self.terminate).start()
 
+    def _watch_the_end(self) -> None:
+        """Whatever goes wrong in ending, and much can in a signal's handler, it does end."""
+        if not self._is_watched:
+            self._is_watched = True
+            last_resort = Timer(_PATIENCE, _kill_everybody)
+            last_resort.daemon = True
+            last_resort.start()
+
     def run(self) -> int:
         """Until the end, which is a success if somebody asked for it."""
         self.loop()
         return 0 if self.returncode in _ASKED_TO_STOP else self.returncode or 1
+
+
+def _kill_everybody() -> None:
+    for pid in _descendants(os.getpid()):
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+    os._exit(0)
+
+
+def _descendants(pid: int) -> list[int]:
+    """Children and theirs, as the kernel lists them, the youngest last."""
+    try:
+        listed = Path(f"/proc/{pid}/task/{pid}/children").read_text()
+    except OSError:
+        return []
+    children = [int(child) for child in listed.split()]
+    return children + [deeper for child in children for deeper in _descendants(child)]
 
 
 def _commands(port: str) -> dict[str, str]:

@@ -13,7 +13,7 @@ from payments.errors import InvalidTransition, PaymentNotFound
 from payments.events import store
 from payments.events.models import StoredEvent
 from payments.events.signal import Aggregate, EventSignal
-from payments.models import GatewayOperation, Payment
+from payments.models import Dispute, GatewayOperation, Payment
 from payments.money import Money
 from payments.signals import PaymentFacts
 from payments.statuses import PaymentStatus, may_become
@@ -85,6 +85,14 @@ def note(
         **told,
     )
     return store.record(signal, aggregate_of(payment), data)
+
+
+def move_dispute(dispute: Dispute, status: Dispute.Status, deadline: datetime | None) -> None:
+    """Write how a dispute of a held payment stands now."""
+    dispute.status = status
+    dispute.deadline = deadline or dispute.deadline
+    dispute.closed_at = None if status is Dispute.Status.OPEN else timezone.now()
+    dispute.save()
 
 
 def aggregate_of(payment: Payment) -> Aggregate:

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from payments.gateways.messages import GatewayResult
 from payments.models import GatewayOperation
-from payments.statuses import FINAL_OUTCOMES, Contradiction, Outcome
+from payments.money import Money
+from payments.statuses import FINAL_OUTCOMES, Contradiction, OperationKind, Outcome
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +30,9 @@ def moves_forward(operation: GatewayOperation, result: GatewayResult) -> bool:
         return True
     if known == told:
         return operation.is_open() and bool(result.reference and not operation.gateway_reference)
+    if known == Outcome.SUCCEEDED:
+        # A refund that had succeeded may fail later, when a bank sends it back.
+        return operation.kind == OperationKind.REFUND and _is_taken_back(result)
     if known in FINAL_OUTCOMES:
         return told is Outcome.SUCCEEDED
     # A page that waits for its payer still waits while a lookup says nothing new.
@@ -58,8 +62,13 @@ def _other_kind(operation: GatewayOperation, result: GatewayResult) -> Differenc
     return Difference(Contradiction.KIND_DIFFERS, operation.kind, str(result.kind))
 
 
+def _is_taken_back(result: GatewayResult) -> bool:
+    return result.outcome is Outcome.DECLINED and result.takes_back
+
+
 def _taken_back(operation: GatewayOperation, result: GatewayResult) -> Difference | None:
-    if operation.outcome != Outcome.SUCCEEDED or not result.takes_back:
+    succeeded = operation.outcome == Outcome.SUCCEEDED and operation.kind != OperationKind.REFUND
+    if not succeeded or not _is_taken_back(result):
         return None
     message = result.failure.message if result.failure else ""
     heard = f"taken back: {message or result.reference}"
@@ -82,6 +91,20 @@ def _other_money(operation: GatewayOperation, result: GatewayResult) -> Differen
     return Difference(
         Contradiction.AMOUNT_DIFFERS, str(expected), str(heard or "no readable amount")
     )
+
+
+def excess_in(
+    operation: GatewayOperation, result: GatewayResult, refundable: Money
+) -> Difference | None:
+    """A refund that succeeds after it was given up, when its money is spoken for otherwise."""
+    given_up = operation.kind == OperationKind.REFUND and operation.outcome in (
+        Outcome.DECLINED,
+        Outcome.NOT_SENT,
+    )
+    if not given_up or result.outcome is not Outcome.SUCCEEDED or operation.money <= refundable:
+        return None
+    heard = f"{operation.money} given back as {result.reference}"
+    return Difference(Contradiction.UNEXPECTED_NEWS, f"at most {refundable}", heard)
 
 
 def second_charges_in(operation: GatewayOperation, result: GatewayResult) -> list[Difference]:

@@ -13,40 +13,20 @@ from django.conf import settings
 from django.db import connection, transaction
 from django.utils import timezone
 
-from payments import lifecycle, news, signals
+from payments import lifecycle, news, outcomes, signals
 from payments.errors import InvalidTransition, OperationInProgress
-from payments.events.signal import EventSignal
 from payments.gateways import client
 from payments.gateways.contract import Gateway
 from payments.gateways.messages import GatewayResult, Order
-from payments.models import Discrepancy, GatewayOperation, Payment
-from payments.statuses import (
-    Contradiction,
-    FailureCode,
-    OperationKind,
-    Outcome,
-    PaymentStatus,
-    effect_of,
-    may_become,
-)
+from payments.models import GatewayOperation, IdempotencyKey, Payment, Refund
+from payments.money import Money
+from payments.statuses import OPEN_OUTCOMES, OperationKind, Outcome, PaymentStatus
 
 log = structlog.get_logger(__name__)
 
 # Between the end of a call and its settlement: longer than any healthy process takes.
 GRACE = timedelta(seconds=5)
 _AFTER_THE_END = (timedelta(0), timedelta(hours=1), timedelta(days=1))
-_ENDED = (PaymentStatus.FAILED, PaymentStatus.CANCELLED, PaymentStatus.EXPIRED)
-_SUCCESS = (PaymentStatus.AUTHORIZED, PaymentStatus.COMPLETED)
-_SIGNALS: dict[PaymentStatus, EventSignal] = {
-    PaymentStatus.CREATED: signals.payment_status_changed,
-    PaymentStatus.PROCESSING: signals.payment_processing,
-    PaymentStatus.REQUIRES_ACTION: signals.payment_requires_action,
-    PaymentStatus.AUTHORIZED: signals.payment_authorized,
-    PaymentStatus.COMPLETED: signals.payment_completed,
-    PaymentStatus.FAILED: signals.payment_failed,
-    PaymentStatus.CANCELLED: signals.payment_cancelled,
-    PaymentStatus.EXPIRED: signals.payment_expired,
-}
 
 
 def begin(
@@ -60,7 +40,7 @@ def begin(
     with lifecycle.hold(payment_id, durable=True) as payment:
         if under_way := _under_way(payment):
             return under_way, False
-        operation = _intend(payment, kind, gateway, reason, timeout)
+        operation = _intend(payment, kind, gateway, reason, timeout, payment.money)
         payment.current_operation, payment.provider = operation, gateway.name
         lifecycle.advance(
             payment,
@@ -73,29 +53,85 @@ def begin(
 
 
 def _under_way(payment: Payment) -> GatewayOperation | None:
-    if payment.status in _ENDED:
+    if payment.status in outcomes.ENDED:
         raise InvalidTransition(f"This payment is {payment.status}; create a new one to pay.")
     operation = payment.current_operation
     if operation is None or payment.status == PaymentStatus.CREATED:
         return None
+    demand_not_in_flight(operation)
+    return operation
+
+
+def demand_not_in_flight(operation: GatewayOperation) -> None:
+    """Raise OperationInProgress while the operation's own call may still be running."""
     if operation.outcome is None and not operation.is_overdue():
         raise OperationInProgress(
             "The same payment is being sent to its provider right now; ask again in a moment.",
             retry_after=timedelta(seconds=1),
         )
+
+
+def begin_follow_up(
+    payment: Payment,
+    kind: OperationKind,
+    gateway: Gateway,
+    money: Money,
+    *,
+    request_key: IdempotencyKey | None = None,
+) -> GatewayOperation:
+    """Write down a capture, void or refund of a held payment, in the holder's transaction."""
+    parent = _parent_of(payment, kind)
+    operation = _intend(payment, kind, gateway, "where it was paid", gateway.timeout, money, parent)
+    if request_key:
+        request_key.remember_operation(operation.id)
+    lifecycle.note(payment, signals.payment_initiated, operation)
     return operation
 
 
+def begin_refund(
+    payment: Payment,
+    gateway: Gateway,
+    money: Money,
+    *,
+    reason: str,
+    request_key: IdempotencyKey | None = None,
+) -> GatewayOperation:
+    """Reserve what is to be given back, and write the refund down with its operation."""
+    operation = begin_follow_up(
+        payment, OperationKind.REFUND, gateway, money, request_key=request_key
+    )
+    refund = Refund.objects.create(payment=payment, operation=operation, reason=reason)
+    payment.refund_pending += money.amount
+    payment.save(update_fields=["refund_pending"])
+    details = {"refund_id": str(refund.id), "refund_amount": money.major}
+    lifecycle.note(payment, signals.refund_requested, operation, details=details)
+    return operation
+
+
+def _parent_of(payment: Payment, kind: OperationKind) -> GatewayOperation | None:
+    """Refunds name the capture where there was one; everything else names the charge."""
+    captured = payment.operations.filter(kind=OperationKind.CAPTURE, outcome=Outcome.SUCCEEDED)
+    last_capture = captured.last() if kind is OperationKind.REFUND else None
+    return last_capture or payment.current_operation
+
+
 def _intend(
-    payment: Payment, kind: OperationKind, gateway: Gateway, reason: str, timeout: timedelta
+    payment: Payment,
+    kind: OperationKind,
+    gateway: Gateway,
+    reason: str,
+    timeout: timedelta,
+    money: Money,
+    parent: GatewayOperation | None = None,
 ) -> GatewayOperation:
     now = timezone.now()
     return GatewayOperation.objects.create(
         payment=payment,
+        parent=parent,
         kind=kind,
         provider=gateway.name,
-        amount=payment.amount,
-        currency=payment.currency,
+        amount=money.amount,
+        currency=money.currency,
         routing_reason=reason,
         started_at=now,
         deadline_at=now + timeout + GRACE,
@@ -129,37 +165,17 @@ def settle(operation_id: UUID, result: GatewayResult, *, heard_from: str) -> Pay
     with lifecycle.hold(payment_id) as payment:
         operation = GatewayOperation.objects.get(pk=operation_id)
         _sound_unlisted_word(operation, result)
-        if difference := news.difference_in(operation, result, heard_from):
-            contradict(payment, operation, difference, heard_from)
+        difference = news.difference_in(operation, result, heard_from)
+        difference = difference or news.excess_in(operation, result, outcomes.refundable(payment))
+        if difference:
+            outcomes.contradict(payment, operation, difference, heard_from)
         elif news.moves_forward(operation, result):
+            before = operation.outcome
             _write_down(operation, result, heard_from)
-            _apply(payment, operation, result, heard_from)
+            outcomes.apply(payment, operation, result, heard_from, before)
         for second in news.second_charges_in(operation, result):
-            contradict(payment, operation, second, heard_from)
+            outcomes.contradict(payment, operation, second, heard_from)
         return payment
-
-
-def contradict(
-    payment: Payment, operation: GatewayOperation, difference: news.Difference, heard_from: str
-) -> None:
-    """Keep a contradiction for a person, once however often it is heard; ask again at once."""
-    _, is_new = Discrepancy.objects.get_or_create(
-        operation=operation,
-        kind=difference.kind,
-        heard=difference.heard[:255],
-        defaults={"payment": payment, "expected": difference.expected, "source": heard_from},
-    )
-    if not is_new:
-        return
-    if operation.outcome != Outcome.SUCCEEDED:
-        operation.next_check_at = timezone.now()
-        operation.save(update_fields=["next_check_at"])
-    details = {"contradiction": difference.kind.value}
-    details |= {"expected": difference.expected, "heard": difference.heard}
-    lifecycle.note(
-        payment, signals.payment_contradicted, operation, heard_from=heard_from, details=details
-    )
-    log.error("payment_contradicted", payment_id=str(payment.id), **details)
 
 
 def _sound_unlisted_word(operation: GatewayOperation, result: GatewayResult) -> None:
@@ -177,12 +193,13 @@ def _write_down(operation: GatewayOperation, result: GatewayResult, heard_from: 
     operation.outcome = result.outcome
     operation.answered_at = operation.answered_at or timezone.now()
     operation.gateway_reference = result.reference or operation.gateway_reference
+    operation.ids = operation.ids | dict(result.ids)
     operation.redirect_url = result.redirect_url or operation.redirect_url
     operation.failure_code = failure.code if failure else ""
     operation.failure_message = failure.message[:255] if failure else ""
     operation.exchange = result.exchange
     operation.next_check_at = _next_check(operation, heard_from)
-    operation.is_orphan = result.outcome is Outcome.SUCCEEDED and _is_paid_otherwise(operation)
+    operation.is_orphan = _is_orphan(operation)
     operation.save()
 
 
@@ -203,56 +220,22 @@ def last_look(operation: GatewayOperation, now: datetime) -> datetime | None:
     return next((ends_at + step for step in _AFTER_THE_END if ends_at + step > now), None)
 
 
-def _is_paid_otherwise(operation: GatewayOperation) -> bool:
-    siblings = GatewayOperation.objects.filter(payment_id=operation.payment_id)
-    return (
-        siblings.exclude(pk=operation.pk)
-        .filter(outcome=Outcome.SUCCEEDED, is_orphan=False)
-        .exists()
+def _is_orphan(operation: GatewayOperation) -> bool:
+    """Whether this took money for a payment that another operation has paid already."""
+    if operation.is_follow_up() or operation.outcome != Outcome.SUCCEEDED:
+        return False
+    siblings = GatewayOperation.objects.filter(
+        payment_id=operation.payment_id,
+        kind__in=[OperationKind.CHARGE, OperationKind.AUTHORIZE],
+        outcome=Outcome.SUCCEEDED,
+        is_orphan=False,
     )
+    return siblings.exclude(pk=operation.pk).exists()
 
 
-def _apply(
-    payment: Payment, operation: GatewayOperation, result: GatewayResult, heard_from: str
-) -> None:
-    if operation.is_orphan:
-        paid, given = payment.current_operation, operation.gateway_reference or operation.key
-        first = paid.gateway_reference if paid else ""
-        orphan = news.Difference(Contradiction.ORPHAN_CHARGE, first, given)
-        return contradict(payment, operation, orphan, heard_from)
-    if result.outcome is Outcome.SUCCEEDED:
-        payment.provider = operation.provider
-        payment.payment_method = result.payment_method
-        payment.current_operation = operation
-    if payment.current_operation_id == operation.pk:
-        payment.current_operation = operation
-        _tell(payment, operation, heard_from)
+def open_follow_up(payment: Payment, *kinds: OperationKind) -> GatewayOperation | None:
+    """The capture or void that is under way for a held payment, if there is one."""
+    for operation in payment.operations.filter(kind__in=kinds):
+        if operation.outcome is None or operation.outcome in OPEN_OUTCOMES:
+            return operation
     return None
-
-
-def _tell(payment: Payment, operation: GatewayOperation, heard_from: str) -> None:
-    """Move the payment where its current operation's outcome wants it, or say why it waits."""
-    failure = FailureCode(operation.failure_code) if operation.failure_code else None
-    outcome = Outcome(operation.outcome or Outcome.UNKNOWN)
-    wanted = effect_of(OperationKind(operation.kind), outcome, failure)
-    if outcome is Outcome.UNKNOWN:
-        lifecycle.note(payment, signals.payment_timed_out, operation, heard_from=heard_from)
-    if heard_from == "lookup" and wanted:
-        lifecycle.note(payment, signals.payment_verified, operation, heard_from=heard_from)
-    if wanted and may_become(PaymentStatus(payment.status), wanted):
-        _move(payment, wanted, operation, heard_from)
-
-
-def _move(
-    payment: Payment, status: PaymentStatus, operation: GatewayOperation, heard_from: str
-) -> None:
-    is_late = status in _SUCCESS and payment.status in (*_ENDED, PaymentStatus.CREATED)
-    payment.failure_code = operation.failure_code
-    payment.failure_message = operation.failure_message
-    if status in _SUCCESS:
-        lifecycle.collect(payment, operation.money, status)
-    lifecycle.advance(
-        payment, status, _SIGNALS[status], operation, heard_from=heard_from, is_late=is_late
-    )
-    if is_late:
-        log.warning("late_success", payment_id=str(payment.id), operation_id=str(operation.id))

@@ -34,8 +34,14 @@ def choose_gateway(payment: Payment, kind: OperationKind) -> Route:
     raise UnsupportedCurrency(f"No connected provider takes {payment.currency}.", attr="currency")
 
 
+def demand_capability(gateway: Gateway, kind: OperationKind, *, is_partial: bool = False) -> None:
+    """Raise NotSupported where the gateway cannot do this."""
+    needed = Capability(f"partial_{kind}" if is_partial else kind)
+    if needed not in gateway.capabilities:
+        raise NotSupported(f"{gateway.name} cannot do this: {needed.replace('_', ' ')}.")
+
+
 def _demand(gateway: Gateway, currency: str, kind: OperationKind) -> None:
     if currency not in gateway.currencies:
         raise UnsupportedCurrency(f"{gateway.name} does not take {currency}.", attr="currency")
-    if Capability(kind) not in gateway.capabilities:
-        raise NotSupported(f"{gateway.name} cannot {kind}.")
+    demand_capability(gateway, kind)

@@ -39,23 +39,34 @@ class PaymentFacts:
     details: dict[str, Any] = field(default_factory=dict)
 
 
-def _payment(
+def _event(
     name: str, *, aliases: tuple[str, ...] = (), priority: Priority = Priority.MEDIUM
 ) -> EventSignal:
-    return EventSignal(f"payment.{name}", PaymentFacts, priority=priority, aliases=aliases)
+    return EventSignal(name, PaymentFacts, priority=priority, aliases=aliases)
 
 
-payment_created = _payment("created")
-payment_initiated = _payment("initiated")
-payment_processing = _payment("processing")
-payment_requires_action = _payment("requires_action")
-payment_authorized = _payment("authorized", priority=Priority.HIGH)
-payment_completed = _payment("completed", aliases=("payment.success",), priority=Priority.HIGH)
-payment_failed = _payment("failed", priority=Priority.HIGH)
-payment_cancelled = _payment("cancelled")
-payment_expired = _payment("expired")
-payment_status_changed = _payment("status_changed")
-payment_timed_out = _payment("timed_out", aliases=("payment.timeout",), priority=Priority.HIGH)
-payment_verified = _payment("verified", aliases=("payment.verification",))
-payment_contradicted = _payment("contradicted", priority=Priority.CRITICAL)
-payment_audit_log = _payment("audit_log")
+payment_created = _event("payment.created")
+payment_initiated = _event("payment.initiated")
+payment_processing = _event("payment.processing")
+payment_requires_action = _event("payment.requires_action")
+payment_authorized = _event("payment.authorized", priority=Priority.HIGH)
+payment_completed = _event(
+    "payment.completed", aliases=("payment.success",), priority=Priority.HIGH
+)
+payment_failed = _event("payment.failed", priority=Priority.HIGH)
+payment_cancelled = _event("payment.cancelled")
+payment_expired = _event("payment.expired")
+payment_status_changed = _event("payment.status_changed")
+payment_timed_out = _event(
+    "payment.timed_out", aliases=("payment.timeout",), priority=Priority.HIGH
+)
+payment_verified = _event("payment.verified", aliases=("payment.verification",))
+payment_refunded = _event("payment.refunded", priority=Priority.HIGH)
+payment_contradicted = _event("payment.contradicted", priority=Priority.CRITICAL)
+payment_audit_log = _event("payment.audit_log")
+refund_requested = _event("refund.requested")
+refund_succeeded = _event("refund.succeeded", priority=Priority.HIGH)
+refund_failed = _event("refund.failed", priority=Priority.HIGH)
+dispute_opened = _event("dispute.opened", priority=Priority.CRITICAL)
+dispute_won = _event("dispute.won", priority=Priority.HIGH)
+dispute_lost = _event("dispute.lost", priority=Priority.CRITICAL)

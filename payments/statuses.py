@@ -28,6 +28,9 @@ class OperationKind(StrEnum):
 
     CHARGE = "charge"
     AUTHORIZE = "authorize"
+    CAPTURE = "capture"
+    VOID = "void"
+    REFUND = "refund"
 
 
 class Outcome(StrEnum):
@@ -97,6 +100,8 @@ EFFECTS: dict[tuple[OperationKind, Outcome], PaymentStatus] = {
     (OperationKind.AUTHORIZE, Outcome.SUCCEEDED): _S.AUTHORIZED,
     (OperationKind.AUTHORIZE, Outcome.DECLINED): _S.FAILED,
     (OperationKind.AUTHORIZE, Outcome.NOT_SENT): _S.CREATED,
+    (OperationKind.CAPTURE, Outcome.SUCCEEDED): _S.COMPLETED,
+    (OperationKind.VOID, Outcome.SUCCEEDED): _S.CANCELLED,
 }
 
 
@@ -126,7 +131,11 @@ def may_become(current: PaymentStatus, wanted: PaymentStatus) -> bool:
 def effect_of(
     kind: OperationKind, outcome: Outcome, failure: FailureCode | None
 ) -> PaymentStatus | None:
-    """The status an outcome asks for, or None when the payment waits where it is."""
-    if outcome is Outcome.DECLINED and failure in ENDINGS:
+    """The status an outcome asks for, or None when the payment waits where it is.
+
+    What a refund does depends on sums, so it is not in the table: see `outcomes`.
+    """
+    status = EFFECTS.get((kind, outcome))
+    if status is _S.FAILED and failure in ENDINGS:
         return ENDINGS[failure]
-    return EFFECTS.get((kind, outcome))
+    return status

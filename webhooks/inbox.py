@@ -18,7 +18,7 @@ from django.utils import timezone
 from payments.crypto.redaction import redact
 from payments.events import context
 from payments.gateways.messages import GatewayEvent
-from payments.services.gateway_events import NotOurs, apply_gateway_event
+from payments.services.gateway_events import NotOurs, apply_gateway_event, concerns_us
 from webhooks import signals
 from webhooks.models import PaymentWebhookEvent
 
@@ -51,6 +51,12 @@ def process(delivery: Delivery, event: GatewayEvent) -> str:
     except Exception as error:
         _mark_failed(delivery, event, error)
         raise
+
+
+def is_settled(provider: str, event_id: str) -> bool:
+    """Whether an event needs nothing more: a look, not a claim."""
+    rows = PaymentWebhookEvent.objects.filter(provider=provider, event_id=event_id)
+    return rows.filter(status__in=_SETTLED).exists()
 
 
 def park_unreadable(delivery: Delivery, event_id: str, reason: str) -> str:
@@ -94,6 +100,8 @@ def _retaken(provider: str, event_id: str) -> PaymentWebhookEvent | None:
 
 
 def _apply(row: PaymentWebhookEvent, event: GatewayEvent) -> str:
+    if not concerns_us(event):
+        return _finish(row, Status.IGNORED)
     with context.bound(causation_id=str(row.id), source="webhook"):
         try:
             with transaction.atomic():

@@ -20,6 +20,7 @@ from payments.gateways.client import open_notification
 from payments.gateways.contract import Gateway, SignatureInvalid, Unreadable
 from payments.gateways.messages import GatewayEvent
 from payments.gateways.registry import gateway_named
+from payments.services.gateway_events import NotConfirmed, NotOurs, confirmed
 from webhooks import admission, inbox
 from webhooks.admission import Refused
 from webhooks.models import PaymentWebhookEvent
@@ -109,8 +110,23 @@ def _processed(
         event_id = "unreadable:" + hashlib.sha256(body).hexdigest()
         status = inbox.park_unreadable(delivery, event_id, str(error) or type(error).__name__)
         return {"status": status, "event_id": event_id}
-    answers = [{"status": inbox.process(delivery, e), "event_id": e.id} for e in events]
-    return answers[0]
+    answers = [
+        {"status": inbox.process(delivery, _confirmed(gateway, e)), "event_id": e.id}
+        for e in events
+    ]
+    return answers[0] if answers else {"status": "ignored", "event_id": None}
+
+
+def _confirmed(gateway: Gateway, event: GatewayEvent) -> GatewayEvent:
+    """A hint is confirmed by its provider first, with no transaction open."""
+    if gateway.proves_body or inbox.is_settled(gateway.name, event.id):
+        return event
+    try:
+        return confirmed(gateway, event)
+    except NotOurs:
+        return event
+    except NotConfirmed as error:
+        raise Refused(503, "service_unavailable", "Send it again shortly.", str(error), 5) from None
 
 
 def _refusal(refused: Refused) -> JsonResponse:

@@ -79,6 +79,12 @@ class PaymentPages(_Cursor):
     ordering: Any = ("-created_at", "-id")
 
 
+class RefundPages(_Cursor):
+    """Refunds, newest first."""
+
+    ordering: Any = ("-created_at", "-id")
+
+
 class EventPages(_Cursor):
     """A history, in its own order."""
 

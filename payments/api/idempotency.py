@@ -97,7 +97,7 @@ def _existing(identity: dict[str, str], fingerprint: str) -> IdempotencyKey:
     if row.fingerprint != fingerprint:
         detail = "This idempotency key was used with another body; use a new key."
         raise ApiError(422, "idempotency_key_reused", detail)
-    if row.status_code is not None or row.payment_id is not None:
+    if row.status_code is not None or row.payment_id or row.operation_id:
         return row
     now = timezone.now()
     if row.locked_until and row.locked_until > now:
@@ -110,8 +110,8 @@ def _take_over(row: IdempotencyKey) -> IdempotencyKey:
     """The first request died or was not kept: whoever swaps the token first goes on."""
     token = uuid7()
     mine = IdempotencyKey.objects.filter(
-        pk=row.pk, lock_token=row.lock_token, payment__isnull=True, status_code__isnull=True
-    )
+        pk=row.pk, lock_token=row.lock_token, payment__isnull=True, operation__isnull=True
+    ).filter(status_code__isnull=True)
     if not mine.update(lock_token=token, locked_until=_lock_end()):
         detail = "Another repeat of this request was faster; ask again in a moment."
         raise ApiError(409, "idempotency_key_in_progress", detail, timedelta(seconds=1))

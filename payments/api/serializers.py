@@ -9,7 +9,7 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from payments.events.models import StoredEvent
-from payments.models import GatewayOperation, Payment
+from payments.models import GatewayOperation, Payment, Refund
 from payments.money import Money
 from payments.statuses import Outcome, PaymentStatus
 
@@ -90,6 +90,23 @@ class CreateSerializer(serializers.Serializer[Any]):
         return told | {"money": Money.parse(told.pop("amount"), told.pop("currency"))}
 
 
+class CaptureSerializer(serializers.Serializer[Any]):
+    """How much to capture; all that is reserved, where nothing is said."""
+
+    amount = AmountField(required=False)
+
+    def money(self, currency: str) -> Money | None:
+        """Raises InvalidAmount."""
+        text = self.validated_data.get("amount")
+        return None if text is None else Money.parse(text, currency)
+
+
+class RefundRequestSerializer(CaptureSerializer):
+    """How much to give back, all that is left where nothing is said, and why."""
+
+    reason = serializers.CharField(max_length=255, required=False, allow_blank=True)
+
+
 class FailureSerializer(serializers.Serializer[Any]):
     """Why a payment did not happen."""
 
@@ -166,6 +183,25 @@ class PaymentSerializer(serializers.Serializer[Payment]):
     @extend_schema_field(RiskSerializer(allow_null=True))
     def get_risk(self, payment: Payment) -> None:
         return None
+
+
+class RefundSerializer(serializers.Serializer[Refund]):
+    """One refund."""
+
+    id = serializers.UUIDField()
+    payment = serializers.UUIDField(source="payment_id")
+    amount = AmountField(source="money.major")
+    currency = serializers.CharField(source="operation.currency")
+    status = serializers.ChoiceField(["pending", "succeeded", "failed"])
+    reason = serializers.CharField()
+    transaction_ref = serializers.CharField(source="operation.gateway_reference")
+    failure = serializers.SerializerMethodField()
+    created_at = serializers.DateTimeField()
+
+    @extend_schema_field(FailureSerializer(allow_null=True))
+    def get_failure(self, refund: Refund) -> dict[str, str] | None:
+        operation = refund.operation
+        return FailureSerializer(operation).data if operation.failure_code else None
 
 
 class EventSerializer(serializers.ModelSerializer[StoredEvent]):

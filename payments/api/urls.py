@@ -23,6 +23,13 @@ urlpatterns = [
     re_path(r"^/health/?$", views.HealthView.as_view({"get": "retrieve"}), name="health"),
     re_path(r"^/?$", views.PaymentViewSet.as_view({"get": "list"}), name="payments"),
     re_path(rf"^/{_ID}/?$", views.PaymentViewSet.as_view({"get": "retrieve"}), name="payment"),
+    re_path(rf"^/{_ID}/capture/?$", views.CaptureView.as_view({"post": "capture"}), name="capture"),
+    re_path(rf"^/{_ID}/cancel/?$", views.CancelView.as_view({"post": "cancel"}), name="cancel"),
+    re_path(
+        rf"^/{_ID}/refunds/?$",
+        views.RefundsView.as_view({"post": "create", "get": "list"}),
+        name="refunds",
+    ),
     re_path(rf"^/{_ID}/events/?$", views.EventsView.as_view({"get": "list"}), name="events"),
     re_path(rf"^/{_ID}/attempts/?$", views.AttemptsView.as_view({"get": "list"}), name="attempts"),
 ]

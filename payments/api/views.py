@@ -16,21 +16,31 @@ from rest_framework.viewsets import GenericViewSet
 
 from payments.api import limits, permissions
 from payments.api.authentication import ApiKeyAuthentication
-from payments.api.filters import AttemptPages, EventPages, PaymentFilter, PaymentPages
+from payments.api.filters import (
+    AttemptPages,
+    EventPages,
+    PaymentFilter,
+    PaymentPages,
+    RefundPages,
+)
 from payments.api.idempotency import HEADER, idempotent
 from payments.api.serializers import (
     AttemptSerializer,
+    CaptureSerializer,
     CreateSerializer,
     EventSerializer,
     HealthSerializer,
     PaymentSerializer,
     ProcessSerializer,
+    RefundRequestSerializer,
+    RefundSerializer,
 )
 from payments.gateways.registry import configured
 from payments.lifecycle import aggregate_of
-from payments.models import GatewayOperation, Payment, StoredEvent
+from payments.models import GatewayOperation, Payment, Refund, StoredEvent
 from payments.models.access import ApiKey
 from payments.services import payments as service
+from payments.services import refunds
 
 _KEY = OpenApiParameter(
     HEADER, str, OpenApiParameter.HEADER, description="Names the request; repeating it is harmless."
@@ -150,6 +160,79 @@ class PaymentViewSet(_PaymentsApi):
     def retrieve(self, request: Request, payment_id: UUID) -> Response:
         """One payment."""
         return self.rendered(self.payment(payment_id))
+
+
+class CaptureView(_PaymentsApi):
+    """`POST /{id}/capture`."""
+
+    scope = "payments:write"
+
+    @extend_schema(request=CaptureSerializer, responses=PaymentSerializer, parameters=[_KEY])
+    @idempotent
+    def capture(self, request: Request, payment_id: UUID) -> Response:
+        """Take what was reserved, whole or in part."""
+        payment = self.payment(payment_id)
+        named = request.idempotency_key  # type: ignore[attr-defined]
+        if named and named.operation_id:
+            return self.rendered(payment)
+        body = CaptureSerializer(data=request.data)
+        body.is_valid(raise_exception=True)
+        money = body.money(payment.currency)
+        done = service.capture_payment(payment_id=payment.id, money=money, request_key=named)
+        return self.rendered(done)
+
+
+class CancelView(_PaymentsApi):
+    """`POST /{id}/cancel`."""
+
+    scope = "payments:write"
+
+    @extend_schema(request=None, responses=PaymentSerializer, parameters=[_KEY])
+    @idempotent
+    def cancel(self, request: Request, payment_id: UUID) -> Response:
+        """Withdraw what is not captured, voiding what is reserved."""
+        payment = self.payment(payment_id)
+        named = request.idempotency_key  # type: ignore[attr-defined]
+        if named and named.operation_id:
+            return self.rendered(payment)
+        return self.rendered(service.cancel_payment(payment_id=payment.id, request_key=named))
+
+
+class RefundsView(_PaymentsApi):
+    """`POST` and `GET /{id}/refunds`."""
+
+    scope = "refunds:write"
+    pagination_class: Any = RefundPages
+    serializer_class = RefundSerializer
+
+    @extend_schema(
+        request=RefundRequestSerializer, responses={201: RefundSerializer}, parameters=[_KEY]
+    )
+    @idempotent
+    def create(self, request: Request, payment_id: UUID) -> Response:
+        """Give money back, whole or in part."""
+        payment = self.payment(payment_id)
+        named = request.idempotency_key  # type: ignore[attr-defined]
+        if named and named.operation_id:
+            return self._answered(refunds.refund_of(named.operation))
+        body = RefundRequestSerializer(data=request.data)
+        body.is_valid(raise_exception=True)
+        refund = refunds.refund_payment(
+            payment_id=payment.id,
+            money=body.money(payment.currency),
+            reason=body.validated_data.get("reason", ""),
+            request_key=named,
+        )
+        return self._answered(refund)
+
+    @extend_schema(responses=RefundSerializer(many=True))
+    def list(self, request: Request, payment_id: UUID) -> Response:
+        """The payment's refunds, newest first."""
+        made = Refund.objects.filter(payment=self.payment(payment_id))
+        return self.page_of(made.select_related("operation"), RefundSerializer)
+
+    def _answered(self, refund: Refund) -> Response:
+        return Response(RefundSerializer(refund).data, status=201)
 
 
 class EventsView(_PaymentsApi):

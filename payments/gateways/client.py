@@ -1,9 +1,9 @@
 """Send an order to a gateway; open a notification it sent us."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 from payments.gateways import transport
-from payments.gateways.contract import Gateway
+from payments.gateways.contract import Evidence, Gateway
 from payments.gateways.messages import GatewayEvent, GatewayResult, Lookup, Order
 from payments.gateways.wire import Headers, Lost, NotSent
 from payments.statuses import Outcome
@@ -30,5 +30,5 @@ def attempt(gateway: Gateway, order: Order, timeout: timedelta | None = None) ->
 
 def open_notification(gateway: Gateway, headers: Headers, body: bytes) -> list[GatewayEvent]:
     """Verify the raw bytes, then translate. Raises SignatureInvalid or Unreadable."""
-    gateway.verify(headers, body)
+    gateway.verify(headers, body, Evidence(datetime.now(UTC)))
     return gateway.events_in(body)

@@ -2,7 +2,8 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from datetime import timedelta
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 from payments.gateways.messages import GatewayEvent, GatewayResult, Order
@@ -14,6 +15,11 @@ class Capability(StrEnum):
 
     CHARGE = "charge"
     AUTHORIZE = "authorize"
+    CAPTURE = "capture"
+    PARTIAL_CAPTURE = "partial_capture"
+    VOID = "void"
+    REFUND = "refund"
+    PARTIAL_REFUND = "partial_refund"
 
 
 class SignatureInvalid(Exception):
@@ -28,11 +34,32 @@ class Unreadable(Exception):
     """Signed, yet nothing in it can be read; kept and shown, never applied."""
 
 
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What a verification may look at beside the delivery: the clock, and a fetched document."""
+
+    now: datetime
+    document: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """What a log-in gave, and for how long it is good."""
+
+    text: str
+    lifetime: timedelta
+
+    def __repr__(self) -> str:
+        return "<Token>"
+
+
 class Gateway(ABC):
     """One provider's translator. Adding a provider is a file of this shape and a registry line.
 
     `timeout` bounds one attempt; "never heard of it" is believed only when an attempt's
-    deadline is `settling_time` past.
+    deadline is `settling_time` past. Within `key_memory` the gateway takes a request that is
+    repeated under the same key for the same request. Where a signature does not cover the body
+    (`proves_body` is False) a notification is a hint: a Lookup confirms it before money moves.
     """
 
     name: str
@@ -40,17 +67,19 @@ class Gateway(ABC):
     capabilities: frozenset[Capability]
     timeout: timedelta
     settling_time: timedelta
+    key_memory: timedelta = timedelta(0)
+    proves_body: bool = True
 
     @abstractmethod
-    def request_for(self, order: Order) -> WireRequest:
-        """The HTTP request that asks for this."""
+    def request_for(self, order: Order, token: str = "") -> WireRequest:
+        """The HTTP request that asks for this; `token` is what `token_request` brought."""
 
     @abstractmethod
     def result_of(self, order: Order, response: WireResponse) -> GatewayResult:
         """What the answer means. Never guesses: a word not listed is PENDING, nonsense UNKNOWN."""
 
     @abstractmethod
-    def verify(self, headers: Headers, body: bytes) -> None:
+    def verify(self, headers: Headers, body: bytes, evidence: Evidence) -> None:
         """Raise SignatureInvalid unless these raw bytes are the gateway's own."""
 
     @abstractmethod
@@ -59,3 +88,15 @@ class Gateway(ABC):
 
     def verify_return(self, fields: Mapping[str, str]) -> None:  # noqa: B027 - most sign nothing
         """Raise SignatureInvalid unless the browser's return fields are the gateway's own."""
+
+    def token_request(self) -> WireRequest | None:
+        """How to log in, where one must before anything else."""
+        return None
+
+    def token_of(self, response: WireResponse) -> Token | None:
+        """The token in the answer to `token_request`; None where there is none."""
+        return None
+
+    def evidence_request(self, headers: Headers) -> WireRequest | None:
+        """What `verify` must have fetched first (a certificate). Raises SignatureInvalid."""
+        return None

@@ -1,10 +1,25 @@
 """What we ask of a gateway and what we hear: plain frozen values."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
 from typing import Any
 
 from payments.money import Money
 from payments.statuses import FailureCode, OperationKind, Outcome
+
+
+@dataclass(frozen=True, slots=True)
+class Handle:
+    """How a gateway knows an operation: its reference, and its further ids by their names.
+
+    Stripe's session and payment intent, PayPal's order, authorization and capture: what a later
+    order must name is kept from the answer that told it.
+    """
+
+    reference: str = ""
+    ids: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,15 +41,53 @@ class Charge:
 
 
 @dataclass(frozen=True, slots=True)
+class Capture:
+    """Take what was reserved, whole or in part; the rest is released."""
+
+    key: str
+    money: Money
+    parent: Handle
+    kind: OperationKind = OperationKind.CAPTURE
+
+
+@dataclass(frozen=True, slots=True)
+class Void:
+    """Release what was reserved. `money` is what was."""
+
+    key: str
+    money: Money
+    parent: Handle
+    kind: OperationKind = OperationKind.VOID
+
+
+@dataclass(frozen=True, slots=True)
+class Refund:
+    """Give back what was taken, whole or in part. `parent` is the charge or the capture."""
+
+    key: str
+    money: Money
+    parent: Handle
+    reason: str = ""
+    kind: OperationKind = OperationKind.REFUND
+
+
+@dataclass(frozen=True, slots=True)
 class Lookup:
-    """What became of an operation? Asked by the gateway's reference, or by our key without one."""
+    """What became of an operation? Asked by the gateway's reference, or by our key without one.
+
+    `handle` is what we know of the operation itself, `parent` what it followed (a refund's
+    charge): some gateways can be asked by that alone.
+    """
 
     key: str
     kind: OperationKind
-    reference: str = ""
+    handle: Handle = Handle()
+    parent: Handle = Handle()
+    money: Money | None = None
 
 
-Order = Charge | Lookup
+FollowUp = Capture | Void | Refund
+Order = Charge | FollowUp | Lookup
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +105,8 @@ class GatewayResult:
     ACTION_REQUIRED is a page that waits for its payer, PENDING is money that the gateway is busy
     with; NOT_SENT answering a Lookup means that it never heard of it. `kind` is what the gateway
     says it did, where it says so; `also_taken` are further transactions that took money for the
-    same operation; `takes_back` undoes a success told before. `exchange` is the redacted
-    conversation, for the operator.
+    same operation; `takes_back` undoes a success told before. `ids` are kept for later orders
+    (see Handle). `exchange` is the redacted conversation, for the operator.
     """
 
     outcome: Outcome
@@ -66,8 +119,40 @@ class GatewayResult:
     redirect_url: str = ""
     payment_method: str = ""
     failure: Failure | None = None
+    ids: Mapping[str, str] = field(default_factory=dict)
     exchange: dict[str, Any] = field(default_factory=dict, repr=False)
     unlisted_word: str = ""
+
+
+class Family(StrEnum):
+    """What a notification is about."""
+
+    PAYMENT = "payment"
+    REFUND = "refund"
+    DISPUTE = "dispute"
+    SUBSCRIPTION = "subscription"
+    INVOICE = "invoice"
+    TRANSFER = "transfer"
+    OTHER = "other"
+
+
+class DisputeStatus(StrEnum):
+    """Where a dispute stands."""
+
+    OPEN = "open"
+    WON = "won"
+    LOST = "lost"
+
+
+@dataclass(frozen=True, slots=True)
+class DisputeNews:
+    """A payer's bank contests a charge: how much, why, and until when one may answer."""
+
+    reference: str
+    status: DisputeStatus
+    money: Money | None = None
+    reason: str = ""
+    deadline: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,10 +160,16 @@ class GatewayEvent:
     """One notification's news: about which operation, and what became of it.
 
     `id` is the gateway's own, or a business key where it has none. `key` is our operation's
-    key, as the gateway echoed it. `result` is None where the news is not of a charge of ours.
+    key, as the gateway echoed it; `references` are its own ids by which we may know the operation
+    where no key came back. `result` is None where the news is not of an operation of ours.
+    `is_confirmed` says that the gateway itself was asked and `result` is its own answer.
     """
 
     id: str
     type: str
     key: str
     result: GatewayResult | None
+    family: Family = Family.PAYMENT
+    references: tuple[str, ...] = ()
+    dispute: DisputeNews | None = None
+    is_confirmed: bool = False

@@ -19,10 +19,12 @@ from payments.crypto.redaction import redact
 from payments.crypto.signatures import hmac_hex, same
 from payments.currencies import EXPONENTS
 from payments.errors import DomainError
-from payments.gateways.contract import Capability, Gateway, SignatureInvalid, Unreadable
+from payments.gateways.contract import Capability, Evidence, Gateway, SignatureInvalid, Unreadable
 from payments.gateways.messages import (
     Charge,
     Failure,
+    Family,
+    FollowUp,
     GatewayEvent,
     GatewayResult,
     Lookup,
@@ -68,10 +70,19 @@ DECLINED_STATUSES = {
     "X": FailureCode.EXPIRED,
     "E": FailureCode.PROVIDER_ERROR,
 }
-TRAN_TYPES = {OperationKind.CHARGE: "sale", OperationKind.AUTHORIZE: "auth"}
-# What of its many notifications tells of money first taken or reserved on a page of ours.
-_CHARGE_TYPES = frozenset({*TRAN_TYPES.values(), "payment request"})
-_KINDS = {tran_type: kind for kind, tran_type in TRAN_TYPES.items()}
+TRAN_TYPES = {
+    OperationKind.CHARGE: "sale",
+    OperationKind.AUTHORIZE: "auth",
+    OperationKind.CAPTURE: "capture",
+    OperationKind.VOID: "void",
+    OperationKind.REFUND: "refund",
+}
+_KINDS = {tran_type: kind for kind, tran_type in TRAN_TYPES.items()} | {
+    "release": OperationKind.VOID
+}
+# A voucher comes first as a request, and as a sale of its own once it is paid.
+_VOUCHER = "payment request"
+_FAMILIES = {"refund": Family.REFUND}
 # After a success: the reservation or the charge was undone, by hand or by time.
 _TAKES_BACK = frozenset({"V", "X"})
 _AUTHENTICATION_FAILED = 1
@@ -95,15 +106,16 @@ class PayTabs(Gateway):
     settling_time: timedelta
     name: str = "paytabs"
     currencies: frozenset[str] = frozenset(EXPONENTS)
-    capabilities: frozenset[Capability] = frozenset({Capability.CHARGE, Capability.AUTHORIZE})
+    capabilities: frozenset[Capability] = frozenset(Capability)
 
     def __repr__(self) -> str:
         return f"<PayTabs profile {self.profile_id} at {self.base}>"
 
-    def request_for(self, order: Order) -> WireRequest:
-        if isinstance(order, Charge):
-            return self._post("/payment/request", self._charge(order))
-        return self._post("/payment/query", self._lookup(order))
+    def request_for(self, order: Order, token: str = "") -> WireRequest:
+        if isinstance(order, Lookup):
+            return self._post("/payment/query", self._lookup(order))
+        body = self._charge(order) if isinstance(order, Charge) else self._follow_up(order)
+        return self._post("/payment/request", body)
 
     def _charge(self, order: Charge) -> dict[str, Any]:
         body = {
@@ -124,6 +136,17 @@ class PayTabs(Gateway):
         if details := _customer_details(order.customer):
             body["customer_details"] = details
         return body
+
+    def _follow_up(self, order: FollowUp) -> dict[str, Any]:
+        return {
+            "tran_type": TRAN_TYPES[order.kind],
+            "tran_class": "ecom",
+            "tran_ref": order.parent.reference,
+            "cart_id": order.key,
+            "cart_currency": order.money.currency,
+            "cart_amount": order.money.decimal,
+            "cart_description": f"{order.kind} of {order.parent.reference}"[:128],
+        }
 
     def _lookup(self, order: Lookup) -> dict[str, Any]:
         # By cart_id even where the reference is known: a page paid at the second try has
@@ -148,7 +171,7 @@ class PayTabs(Gateway):
             return _result_in(answer, exchange)
         return _page_in(answer, exchange)
 
-    def verify(self, headers: Headers, body: bytes) -> None:
+    def verify(self, headers: Headers, body: bytes, evidence: Evidence) -> None:
         given = header_values(headers, "signature")
         if len(given) != 1 or not given[0]:
             raise SignatureInvalid("missing_header" if not any(given) else "repeated_header")
@@ -184,7 +207,9 @@ class PayTabs(Gateway):
             id=_business_key(self.profile_id, _text(news, "tran_ref"), tran_type, status),
             type=f"{tran_type or 'unknown'}.{status.lower() or 'none'}",
             key=_text(news, "cart_id"),
-            result=result if tran_type in _CHARGE_TYPES else None,
+            result=result if tran_type == _VOUCHER or result.kind else None,
+            family=_FAMILIES.get(tran_type, Family.PAYMENT),
+            references=tuple(filter(None, (result.parent_reference, result.reference))),
         )
 
 
@@ -203,7 +228,7 @@ def _found(order: Lookup, status: int, answer: Any, exchange: dict[str, Any]) ->
     if _is_unpaid_page(status, answer):
         return GatewayResult(Outcome.ACTION_REQUIRED, exchange=exchange)
     entries = answer if isinstance(answer, list) else [answer]
-    ours = [e for e in entries if isinstance(e, dict) and _is_charge(e, order.key)]
+    ours = [e for e in entries if isinstance(e, dict) and _is_about(e, order)]
     if status != 200 or not ours:
         return GatewayResult(Outcome.UNKNOWN, exchange=exchange)
     results = [_result_in(entry, exchange) for entry in ours]
@@ -219,8 +244,12 @@ def _is_unpaid_page(status: int, answer: Any) -> bool:
     return 400 <= status < 429 and code not in {0, _AUTHENTICATION_FAILED, *_UNCLEAR_CODES}
 
 
-def _is_charge(entry: dict[str, Any], key: str) -> bool:
-    return _text(entry, "cart_id") == key and _text(entry, "tran_type").lower() in _CHARGE_TYPES
+def _is_about(entry: dict[str, Any], order: Lookup) -> bool:
+    tran_type = _text(entry, "tran_type").lower()
+    first = (OperationKind.CHARGE, OperationKind.AUTHORIZE)
+    told = _KINDS.get(tran_type, OperationKind.CHARGE if tran_type == _VOUCHER else None)
+    fits = told in first if order.kind in first else told == order.kind
+    return _text(entry, "cart_id") == order.key and fits
 
 
 def _refused(status: int, answer: dict[str, Any], exchange: dict[str, Any]) -> GatewayResult:
@@ -246,10 +275,13 @@ def _page_in(answer: dict[str, Any], exchange: dict[str, Any]) -> GatewayResult:
 
 def _result_in(news: dict[str, Any], exchange: dict[str, Any]) -> GatewayResult:
     word = _status_word(news)
+    kind = _KINDS.get(_text(news, "tran_type").lower())
     outcome = STATUSES.get(word, Outcome.PENDING) if word else Outcome.ACTION_REQUIRED
+    if kind is OperationKind.VOID and word == "V":
+        outcome = Outcome.SUCCEEDED
     return GatewayResult(
         outcome,
-        kind=_KINDS.get(_text(news, "tran_type").lower()),
+        kind=kind,
         takes_back=word in _TAKES_BACK,
         reference=_text(news, "tran_ref"),
         parent_reference=_text(news, "previous_tran_ref"),

@@ -5,15 +5,18 @@ from payments.models.access import ApiKey
 from payments.models.idempotency import IdempotencyKey
 from payments.models.operation import GatewayOperation
 from payments.models.payment import Payment
+from payments.models.refund import Dispute, Refund
 from payments.models.settlement import Discrepancy
 from payments.models.subject import SubjectKey
 
 __all__ = [
     "ApiKey",
     "Discrepancy",
+    "Dispute",
     "GatewayOperation",
     "IdempotencyKey",
     "Payment",
+    "Refund",
     "StoredEvent",
     "Stream",
     "SubjectKey",

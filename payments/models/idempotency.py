@@ -20,6 +20,9 @@ class IdempotencyKey(models.Model):
     locked_until = models.DateTimeField(null=True)
     lock_token = models.UUIDField(default=uuid7)
     payment = models.ForeignKey("payments.Payment", models.CASCADE, null=True, related_name="+")
+    operation = models.ForeignKey(
+        "payments.GatewayOperation", models.CASCADE, null=True, related_name="+"
+    )
     status_code = models.PositiveSmallIntegerField(null=True)
     answer = SealedJSONField(null=True)
     created_at = models.DateTimeField(default=timezone.now, db_index=True)
@@ -40,6 +43,13 @@ class IdempotencyKey(models.Model):
         Raises RequestTakenOver, so that the payment is rolled back, where this request was
         slower than its lock and a repeat has gone on in its place.
         """
+        self._remember(payment_id=payment_id)
+
+    def remember_operation(self, operation_id: object) -> None:
+        """The same for a capture, a void or a refund."""
+        self._remember(operation_id=operation_id)
+
+    def _remember(self, **made: object) -> None:
         mine = IdempotencyKey.objects.filter(pk=self.pk, lock_token=self.lock_token)
-        if not mine.filter(payment__isnull=True).update(payment_id=payment_id):
+        if not mine.filter(payment__isnull=True, operation__isnull=True).update(**made):
             raise RequestTakenOver("A repeat of this request went on in its place; ask again.")

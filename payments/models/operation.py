@@ -14,16 +14,23 @@ from payments.statuses import OPEN_OUTCOMES, OperationKind, Outcome
 _OPEN = Q(outcome__isnull=True) | Q(outcome__in=sorted(OPEN_OUTCOMES))
 _TAKES_MONEY = Q(kind__in=[OperationKind.CHARGE, OperationKind.AUTHORIZE])
 
+_ENDS_A_HOLD = Q(kind__in=[OperationKind.CAPTURE, OperationKind.VOID])
+
 
 class GatewayOperation(models.Model):
     """An attempt. Its id is our key at the gateway, the same over all tries.
 
-    No `outcome` means interrupted: recovery's business. `next_check_at` says when to ask next;
-    null means there is nothing left to ask. Amount is in minor units of `currency`.
+    `parent` is the operation whose money a capture, void or refund is about; `ids` are the
+    gateway's further names for this one. No `outcome` means interrupted: recovery's business.
+    `next_check_at` says when to ask next; null means there is nothing left to ask. Amount is in
+    minor units of `currency`.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     payment = models.ForeignKey("payments.Payment", models.PROTECT, related_name="operations")
+    parent = models.ForeignKey(
+        "self", models.PROTECT, null=True, blank=True, related_name="follow_ups"
+    )
     kind = models.CharField(max_length=12, choices=[(k.value, k.value) for k in OperationKind])
     provider = models.CharField(max_length=20)
     amount = models.BigIntegerField()
@@ -32,6 +39,7 @@ class GatewayOperation(models.Model):
         max_length=16, null=True, blank=True, choices=[(o.value, o.value) for o in Outcome]
     )
     gateway_reference = models.CharField(max_length=128, blank=True)
+    ids = models.JSONField(default=dict, blank=True)
     redirect_url = models.URLField(max_length=2000, blank=True)
     failure_code = models.CharField(max_length=40, blank=True)
     failure_message = models.CharField(max_length=255, blank=True)
@@ -56,6 +64,9 @@ class GatewayOperation(models.Model):
             # An open operation is a lease on its payment.
             models.UniqueConstraint(
                 fields=["payment"], condition=_OPEN & _TAKES_MONEY, name="one_open_charge"
+            ),
+            models.UniqueConstraint(
+                fields=["payment"], condition=_OPEN & _ENDS_A_HOLD, name="one_open_capture_or_void"
             ),
             # However the news arrives, a payment is paid once; the rest are orphans.
             models.UniqueConstraint(
@@ -85,6 +96,10 @@ class GatewayOperation(models.Model):
     def money(self) -> Money:
         """What the gateway is asked to move."""
         return Money(self.amount, self.currency)
+
+    def is_follow_up(self) -> bool:
+        """Whether it acts on what another operation took or reserved."""
+        return self.kind not in (OperationKind.CHARGE, OperationKind.AUTHORIZE)
 
     def is_open(self) -> bool:
         """Whether news of it is still awaited."""

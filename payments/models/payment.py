@@ -45,6 +45,7 @@ class Payment(models.Model):
     amount_authorized = models.BigIntegerField(default=0)
     amount_captured = models.BigIntegerField(default=0)
     amount_refunded = models.BigIntegerField(default=0)
+    refund_pending = models.BigIntegerField(default=0)
     capture = models.CharField(max_length=9, choices=Capture, default=Capture.AUTOMATIC)
     provider = models.CharField(max_length=20, blank=True)
     payment_method = models.CharField(max_length=40, blank=True)
@@ -73,7 +74,8 @@ class Payment(models.Model):
             models.CheckConstraint(condition=Q(amount__gt=0), name="amount_is_positive"),
             models.CheckConstraint(
                 condition=Q(amount_refunded__gte=0)
-                & Q(amount_refunded__lte=F("amount_captured"))
+                & Q(refund_pending__gte=0)
+                & Q(amount_captured__gte=F("amount_refunded") + F("refund_pending"))
                 & Q(amount_captured__lte=F("amount"))
                 & Q(amount_authorized__gte=0)
                 & Q(amount_authorized__lte=F("amount")),

@@ -1,13 +1,20 @@
 """News that nobody asked for: which operation it is about, and through the one door with it."""
 
+from dataclasses import replace
 from uuid import UUID
 
-from payments import lifecycle, operations
+from payments import lifecycle, operations, outcomes
 from payments.errors import DomainError
-from payments.gateways.messages import GatewayEvent
+from payments.gateways.contract import Gateway
+from payments.gateways.messages import Family, GatewayEvent
 from payments.models import GatewayOperation, Payment
 from payments.news import Difference
-from payments.statuses import Contradiction
+from payments.services.disputes import record_dispute
+from payments.services.recovery import look_up
+from payments.statuses import Contradiction, OperationKind, Outcome
+
+_FOLLOW_UPS = (OperationKind.CAPTURE, OperationKind.VOID, OperationKind.REFUND)
+_OURS = (Family.PAYMENT, Family.REFUND, Family.DISPUTE)
 
 
 class NotOurs(DomainError):
@@ -16,23 +23,67 @@ class NotOurs(DomainError):
     code = "not_ours"
 
 
+class NotConfirmed(DomainError):
+    """The provider could not confirm its own hint now; it will send it again."""
+
+    code = "not_confirmed"
+
+
+def concerns_us(event: GatewayEvent) -> bool:
+    """Whether an event may change a payment; the rest is kept for others to act upon."""
+    return event.family in _OURS and (event.result is not None or event.dispute is not None)
+
+
+def confirmed(gateway: Gateway, event: GatewayEvent) -> GatewayEvent:
+    """The event with the provider's own answer in place of what the notification claims.
+
+    For notifications whose proof does not cover their body. Calls the provider, so it must be
+    called outside any transaction. Raises NotOurs, or NotConfirmed where no answer came.
+    """
+    if gateway.proves_body or event.result is None:
+        return event
+    operation = _operation_of(gateway.name, event)
+    if _is_unexpected(operation, event):
+        return event
+    heard = look_up(operation, gateway)
+    if heard.outcome is Outcome.UNKNOWN:
+        raise NotConfirmed(f"{gateway.name} could not be asked about {event.id}.")
+    if heard.outcome is Outcome.NOT_SENT:
+        heard = replace(heard, outcome=Outcome.PENDING)
+    return replace(event, result=heard, is_confirmed=True)
+
+
 def apply_gateway_event(provider: str, event: GatewayEvent) -> Payment:
     """Apply one verified notification; may join the transaction that claims its delivery.
 
-    News of something else than the charge (a refund made in the provider's dashboard) becomes
-    a contradiction for a person. Raises NotOurs.
+    News of a capture, void or refund that we did not ask for (made in the provider's dashboard)
+    becomes a contradiction for a person. Raises NotOurs.
     """
-    operation = _operation_named(provider, event.key)
-    if event.result is not None:
-        return operations.settle(operation.id, event.result, heard_from="webhook")
+    operation = _operation_of(provider, event)
+    if event.dispute is not None:
+        return record_dispute(operation, event.dispute)
+    if event.result is not None and not _is_unexpected(operation, event):
+        source = "lookup" if event.is_confirmed else "webhook"
+        return operations.settle(operation.id, event.result, heard_from=source)
     with lifecycle.hold(operation.payment_id) as payment:
         difference = Difference(Contradiction.UNEXPECTED_NEWS, "nothing more", event.id)
-        operations.contradict(payment, operation, difference, "webhook")
+        outcomes.contradict(payment, operation, difference, "webhook")
         return payment
 
 
-def _operation_named(provider: str, key: str) -> GatewayOperation:
+def _is_unexpected(operation: GatewayOperation, event: GatewayEvent) -> bool:
+    told = event.result.kind if event.result else None
+    return told in _FOLLOW_UPS and told != operation.kind
+
+
+def _operation_of(provider: str, event: GatewayEvent) -> GatewayOperation:
+    """By our own key where it came back, else by the provider's references."""
+    ours = GatewayOperation.objects.filter(provider=provider)
     try:
-        return GatewayOperation.objects.get(pk=UUID(hex=key), provider=provider)
-    except (ValueError, GatewayOperation.DoesNotExist):
-        raise NotOurs(f"No operation of ours at {provider} is called {key[:64]!r}.") from None
+        by_key = ours.filter(pk=UUID(hex=event.key)).first()
+    except ValueError:
+        by_key = None
+    found = by_key or ours.filter(gateway_reference__in=event.references).first()
+    if found is None:
+        raise NotOurs(f"No operation of ours at {provider} is called {event.key[:64]!r}.")
+    return found

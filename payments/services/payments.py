@@ -6,34 +6,28 @@ from typing import Any
 from urllib.parse import urlencode
 from uuid import UUID
 
-import structlog
 from django.conf import settings
-from django.db import DatabaseError, transaction
+from django.db import transaction
 
 from payments import lifecycle, operations, signals
 from payments.crypto.signatures import derived_key, hmac_hex, same
 from payments.errors import (
     InvalidAmount,
-    OutcomeUnknown,
-    PaymentDeclined,
+    InvalidTransition,
     PaymentNotFound,
     ServiceUnavailable,
 )
-from payments.gateways.messages import Charge, GatewayResult
+from payments.gateways.messages import Capture, Charge, Void
+from payments.gateways.registry import gateway_named
 from payments.models import GatewayOperation, IdempotencyKey, Payment, SubjectKey
 from payments.models.subject import customer_digest
 from payments.money import Money
-from payments.routing import choose_gateway
+from payments.routing import choose_gateway, demand_capability
+from payments.services.follow_ups import RETRY_SOON, carry_out, handle_of
 from payments.services.recovery import ask_about
-from payments.statuses import OperationKind, Outcome
+from payments.statuses import OperationKind, Outcome, PaymentStatus
 
-_RETRY_SOON = timedelta(seconds=5)
 _PAYER_WAITS_FOR = timedelta(seconds=5)
-_UNKNOWN = (
-    "What became of this at {} is not known yet. We are finding out; read the payment later,"
-    " and do not pay again."
-)
-_log = structlog.get_logger(__name__)
 
 
 def create_payment(
@@ -114,19 +108,8 @@ def process_payment(
     if not is_new:
         return payment_with(payment_id)
     order = _charge_for(payment, operation, payment_methods, language)
-    result = operations.call(route.gateway, order, operation.time_left(operations.GRACE))
-    _settle_answer(operation, result)
-    _speak_plainly(result.outcome, operation)
+    carry_out(route.gateway, operation, order)
     return payment_with(payment_id)
-
-
-def _settle_answer(operation: GatewayOperation, result: GatewayResult) -> None:
-    try:
-        operations.settle(operation.id, result, heard_from="answer")
-    except DatabaseError as error:
-        # The provider has acted and we could not write it down: recovery will ask by our key.
-        _log.exception("answer_not_settled", operation_id=str(operation.id))
-        raise OutcomeUnknown(_UNKNOWN.format(operation.provider)) from error
 
 
 def _charge_for(
@@ -145,17 +128,77 @@ def _charge_for(
     )
 
 
-def _speak_plainly(outcome: Outcome, operation: GatewayOperation) -> None:
-    if outcome is Outcome.NOT_SENT:
-        raise ServiceUnavailable(
-            f"{operation.provider} could not be reached; nothing was charged. Try again shortly.",
-            retry_after=_RETRY_SOON,
+def capture_payment(
+    *, payment_id: UUID, money: Money | None = None, request_key: IdempotencyKey | None = None
+) -> Payment:
+    """Take what was reserved, whole or in part; the rest is released.
+
+    Raises InvalidTransition where nothing is reserved, InvalidAmount above it, NotSupported, and
+    what the call to the provider raises.
+    """
+    with lifecycle.hold(payment_id, durable=True) as payment:
+        if _is_under_way(payment, PaymentStatus.COMPLETED):
+            return payment_with(payment_id)
+        amount = _capturable(payment, money)
+        gateway = gateway_named(payment.provider)
+        demand_capability(gateway, OperationKind.CAPTURE, is_partial=amount < payment.money)
+        operation = operations.begin_follow_up(
+            payment, OperationKind.CAPTURE, gateway, amount, request_key=request_key
         )
-    if outcome is Outcome.UNKNOWN:
-        raise OutcomeUnknown(_UNKNOWN.format(operation.provider))
-    if outcome is Outcome.DECLINED:
-        operation.refresh_from_db()
-        raise PaymentDeclined(operation.failure_message or "The provider declined the payment.")
+    carry_out(gateway, operation, Capture(operation.key, amount, handle_of(operation.parent)))
+    return payment_with(payment_id)
+
+
+def cancel_payment(*, payment_id: UUID, request_key: IdempotencyKey | None = None) -> Payment:
+    """Withdraw a payment that took nothing yet, voiding what was reserved.
+
+    Raises InvalidTransition where money was taken already or a page can still be paid,
+    NotSupported, and what the call to the provider raises.
+    """
+    with lifecycle.hold(payment_id, durable=True) as payment:
+        if _is_under_way(payment, PaymentStatus.CANCELLED):
+            return payment_with(payment_id)
+        if payment.status == PaymentStatus.CREATED:
+            lifecycle.advance(payment, PaymentStatus.CANCELLED, signals.payment_cancelled)
+            return payment_with(payment_id)
+        _demand_reserved(payment)
+        gateway = gateway_named(payment.provider)
+        demand_capability(gateway, OperationKind.VOID)
+        operation = operations.begin_follow_up(
+            payment, OperationKind.VOID, gateway, payment.money, request_key=request_key
+        )
+    carry_out(gateway, operation, Void(operation.key, payment.money, handle_of(operation.parent)))
+    return payment_with(payment_id)
+
+
+def _is_under_way(payment: Payment, done: PaymentStatus) -> bool:
+    """Whether this was asked for before: then it is answered as it stands, and not done twice."""
+    kinds = (OperationKind.CAPTURE, OperationKind.VOID)
+    if operation := operations.open_follow_up(payment, *kinds):
+        operations.demand_not_in_flight(operation)
+        return True
+    was_reserved = payment.amount_authorized > 0 or done is PaymentStatus.CANCELLED
+    return payment.status == done and was_reserved
+
+
+def _demand_reserved(payment: Payment) -> None:
+    if payment.status == PaymentStatus.AUTHORIZED:
+        return
+    if payment.status in (PaymentStatus.PROCESSING, PaymentStatus.REQUIRES_ACTION):
+        raise InvalidTransition(
+            "This payment can still be paid on its provider's page, which ends by itself;"
+            " cancel it once that is over, or refund it."
+        )
+    raise InvalidTransition(f"This payment is {payment.status}; nothing is reserved.")
+
+
+def _capturable(payment: Payment, money: Money | None) -> Money:
+    _demand_reserved(payment)
+    reserved = Money(payment.amount_authorized, payment.currency)
+    amount = money or reserved
+    if amount.currency != payment.currency or amount.amount <= 0 or reserved < amount:
+        raise InvalidAmount(f"Capture a part of {reserved}, or all of it.", attr="amount")
+    return amount
 
 
 def verify_payment(*, payment_id: UUID, transaction_ref: str) -> Payment:
@@ -176,7 +219,7 @@ def _speak_of_lookup(outcome: Outcome | None, operation: GatewayOperation) -> No
     if outcome is None:
         raise ServiceUnavailable(
             f"{operation.provider} cannot be asked right now; nothing changed. Try again shortly.",
-            retry_after=_RETRY_SOON,
+            retry_after=RETRY_SOON,
         )
 
 

@@ -16,9 +16,10 @@ from django.utils import timezone
 from payments import operations
 from payments.events import context
 from payments.gateways.contract import Gateway
-from payments.gateways.messages import Failure, GatewayResult, Lookup
+from payments.gateways.messages import Capture, Failure, GatewayResult, Handle, Lookup
 from payments.gateways.registry import gateway_named
 from payments.models import GatewayOperation
+from payments.services.follow_ups import handle_of
 from payments.statuses import FailureCode, OperationKind, Outcome
 
 # A sweep's bound: what is left over is still due at the next.
@@ -88,9 +89,8 @@ def _resolve(operation: GatewayOperation) -> Finding:
 def ask_about(operation: GatewayOperation, timeout: timedelta | None = None) -> Outcome | None:
     """Look one operation up and settle the answer; None where the provider gave none."""
     gateway = gateway_named(operation.provider)
-    lookup = Lookup(operation.key, OperationKind(operation.kind), operation.gateway_reference)
     asked_at = timezone.now()
-    heard = operations.call(gateway, lookup, timeout or gateway.timeout)
+    heard = look_up(operation, gateway, timeout)
     if heard.outcome is Outcome.UNKNOWN:
         return None
     operation.refresh_from_db()
@@ -98,6 +98,30 @@ def ask_about(operation: GatewayOperation, timeout: timedelta | None = None) -> 
         operations.settle(operation.id, told, heard_from="lookup")
     _put_off_if_ended(operation)
     return heard.outcome
+
+
+def look_up(
+    operation: GatewayOperation, gateway: Gateway, timeout: timedelta | None = None
+) -> GatewayResult:
+    """What the gateway says of an operation; an approval that waits for us is taken up at once.
+
+    Some payers approve first and are charged by a second call of ours. It bears the operation's
+    own key, so it is the same call however often it is made.
+    """
+    limit = timeout or gateway.timeout
+    lookup = Lookup(
+        key=operation.key,
+        kind=OperationKind(operation.kind),
+        handle=handle_of(operation),
+        parent=handle_of(operation.parent),
+        money=operation.money,
+    )
+    heard = operations.call(gateway, lookup, limit)
+    if heard.ids.get("needs") != OperationKind.CAPTURE:
+        return heard
+    approved = Handle(heard.reference, dict(operation.ids) | dict(heard.ids))
+    taken = operations.call(gateway, Capture(operation.key, operation.money, approved), limit)
+    return heard if taken.outcome is Outcome.NOT_SENT else replace(taken, kind=None)
 
 
 def believed(

@@ -2,7 +2,7 @@
 
 import base64
 import json
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl
@@ -12,14 +12,24 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from payments.crypto.signatures import hmac_hex
-from payments.gateways.contract import SignatureInvalid, Unreadable
-from payments.gateways.messages import Charge, GatewayResult, Lookup
+from payments.gateways.contract import Evidence, SignatureInvalid, Unreadable
+from payments.gateways.messages import (
+    Capture,
+    Charge,
+    GatewayResult,
+    Handle,
+    Lookup,
+    Order,
+    Refund,
+    Void,
+)
 from payments.gateways.paytabs import REGIONS, STATUSES, PayTabs
 from payments.gateways.wire import WireResponse
 from payments.money import Money
 from payments.statuses import FailureCode, OperationKind, Outcome
 
 KEY = "STESTONLY01-TESTONLYKEY02-TESTONLY03"
+NOW = Evidence(datetime(2026, 1, 1, tzinfo=UTC))
 VECTORS = json.loads(
     (Path(__file__).parent / "cases/paytabs/vectors.json").read_text(encoding="utf-8")
 )["vectors"]
@@ -38,7 +48,7 @@ def verdict(vector: dict[str, Any]) -> str:
     body = base64.b64decode(vector["body_base64"])
     try:
         if vector["kind"] == "callback":
-            gateway.verify(tuple((n, v) for n, v in vector["headers"]), body)
+            gateway.verify(tuple((n, v) for n, v in vector["headers"]), body, NOW)
             gateway.events_in(body)
         else:
             text = vector.get("query") or body.decode()
@@ -87,20 +97,20 @@ BODY = b'{"tran_ref":"T","tran_type":"Sale"}'
 )
 def test_a_signature_that_is_not_exactly_theirs_is_refused(headers: Any) -> None:
     with pytest.raises(SignatureInvalid):
-        paytabs().verify(headers, BODY)
+        paytabs().verify(headers, BODY, NOW)
 
 
 def test_an_unset_key_verifies_nothing() -> None:
     with pytest.raises(SignatureInvalid, match="no_secret"):
-        paytabs("").verify((("Signature", signed(BODY, "")),), BODY)
+        paytabs("").verify((("Signature", signed(BODY, "")),), BODY, NOW)
 
 
 @given(st.binary(max_size=200), st.data())
 def test_no_altered_body_passes(body: bytes, data: st.DataObject) -> None:
     other = data.draw(st.binary(max_size=200).filter(lambda drawn: drawn != body))
-    paytabs().verify((("SIGNATURE", signed(body)),), body)
+    paytabs().verify((("SIGNATURE", signed(body)),), body, NOW)
     with pytest.raises(SignatureInvalid):
-        paytabs().verify((("Signature", signed(body)),), other)
+        paytabs().verify((("Signature", signed(body)),), other, NOW)
 
 
 @pytest.mark.parametrize(
@@ -122,7 +132,7 @@ def charge(money: Money = Money(12550, "AED"), **facts: Any) -> Charge:
     return Charge(money=money, **(usual | facts))
 
 
-def sent(order: Charge | Lookup) -> tuple[str, dict[str, Any], str]:
+def sent(order: Order) -> tuple[str, dict[str, Any], str]:
     request = paytabs().request_for(order)
     assert request.headers["Authorization"] == KEY
     return request.url, json.loads(request.body, parse_float=str), request.body.decode()
@@ -170,7 +180,7 @@ def test_a_description_is_never_empty_nor_too_long() -> None:
 
 
 def test_a_lookup_asks_by_our_own_key() -> None:
-    url, body, _ = sent(Lookup("k1", OperationKind.CHARGE, "TST1"))
+    url, body, _ = sent(Lookup("k1", OperationKind.CHARGE, Handle("TST1")))
     assert url.endswith("/payment/query")
     assert body == {"profile_id": 100001, "cart_id": "k1"}
 
@@ -181,7 +191,7 @@ def test_no_repr_shows_a_secret() -> None:
     assert "a@b.test" not in repr(request) + repr(charge(customer={"email": "a@b.test"}))
 
 
-def answered(order: Charge | Lookup, status: int, body: Any) -> GatewayResult:
+def answered(order: Order, status: int, body: Any) -> GatewayResult:
     raw = body if isinstance(body, bytes) else json.dumps(body).encode()
     return paytabs().result_of(order, WireResponse(status, {}, raw))
 
@@ -319,11 +329,70 @@ def test_an_endless_reference_still_makes_an_id_that_fits() -> None:
     assert len(event.id) < 191
 
 
-@pytest.mark.parametrize("tran_type", ["Refund", "Void", "Capture", "Release", "Register"])
-def test_news_of_something_else_than_the_charge_has_no_result(tran_type: str) -> None:
-    event = paytabs().events_in(json.dumps(transaction(tran_type=tran_type)).encode())[0]
-    assert event.result is None
-    assert event.key == "k1"
+@pytest.mark.parametrize(
+    ("tran_type", "kind", "family"),
+    [
+        ("Sale", OperationKind.CHARGE, "payment"),
+        ("Refund", OperationKind.REFUND, "refund"),
+        ("Void", OperationKind.VOID, "payment"),
+        ("Release", OperationKind.VOID, "payment"),
+        ("Capture", OperationKind.CAPTURE, "payment"),
+        ("Register", None, "payment"),
+    ],
+)
+def test_each_notification_says_what_it_is_about(
+    tran_type: str, kind: OperationKind | None, family: str
+) -> None:
+    body = transaction(tran_type=tran_type, previous_tran_ref="TST0")
+    event = paytabs().events_in(json.dumps(body).encode())[0]
+    assert (event.result.kind if event.result else None) is kind
+    assert (event.key, event.family, event.references) == ("k1", family, ("TST0", "TST1"))
+
+
+@pytest.mark.parametrize(
+    ("order", "tran_type"), [(Capture, "capture"), (Void, "void"), (Refund, "refund")]
+)
+def test_a_follow_up_names_its_parent_and_bears_a_key_of_its_own(
+    order: type[Capture | Void | Refund], tran_type: str
+) -> None:
+    url, body, _ = sent(order("k2", Money(2550, "AED"), Handle("TST1")))
+    assert url.endswith("/payment/request")
+    assert body == {
+        "profile_id": 100001,
+        "tran_type": tran_type,
+        "tran_class": "ecom",
+        "tran_ref": "TST1",
+        "cart_id": "k2",
+        "cart_currency": "AED",
+        "cart_description": f"{tran_type} of TST1",
+        "cart_amount": "25.50",
+    }
+
+
+FOLLOW_UP_ANSWERS = [
+    ("Refund", "A", Outcome.SUCCEEDED),
+    ("Refund", "P", Outcome.PENDING),
+    ("Refund", "D", Outcome.DECLINED),
+    ("Refund", "E", Outcome.DECLINED),
+    ("Capture", "A", Outcome.SUCCEEDED),
+    ("Capture", "D", Outcome.DECLINED),
+    ("Void", "A", Outcome.SUCCEEDED),
+    ("Void", "V", Outcome.SUCCEEDED),
+    ("Release", "V", Outcome.SUCCEEDED),
+    ("Void", "E", Outcome.DECLINED),
+]
+
+
+@pytest.mark.parametrize(("tran_type", "status", "outcome"), FOLLOW_UP_ANSWERS)
+def test_a_follow_up_is_answered_and_looked_up_alike(
+    tran_type: str, status: str, outcome: Outcome
+) -> None:
+    told = transaction(status, tran_type=tran_type, cart_id="k2", previous_tran_ref="TST0")
+    kind = OperationKind({"Release": "void"}.get(tran_type, tran_type.lower()))
+    order = Refund("k2", Money(12550, "AED"), Handle("TST0"))
+    assert answered(order, 200, told).outcome is outcome
+    assert answered(Lookup("k2", kind), 200, [told]).outcome is outcome
+    assert answered(Lookup("k2", OperationKind.CHARGE), 200, [told]).outcome is Outcome.UNKNOWN
 
 
 UNPAID = {name: value for name, value in transaction().items() if name != "payment_result"}
@@ -364,6 +433,7 @@ def test_what_was_done_is_told_with_what_became_of_it(
         (200, [transaction("P", tran_type="Payment Request")], Outcome.PENDING),
         (200, [transaction(cart_id="somebody else's")], Outcome.UNKNOWN),
         (200, [transaction(tran_type="Refund")], Outcome.UNKNOWN),
+        (200, [transaction(tran_type="Capture")], Outcome.UNKNOWN),
         (200, transaction(), Outcome.SUCCEEDED),
         (500, [transaction()], Outcome.UNKNOWN),
         (404, b"<html>not here</html>", Outcome.UNKNOWN),

@@ -38,8 +38,9 @@ def sandbox(running_sandbox: SandboxProcess, settings: Settings) -> SandboxProce
 class Merchant:
     """A caller of the API over real HTTP."""
 
-    def __init__(self, base: str) -> None:
-        _, key = ApiKey.issue("journey", ["payments:read", "payments:write"])
+    def __init__(self, base: str, *scopes: str) -> None:
+        usual = ("payments:read", "payments:write", "refunds:write")
+        _, key = ApiKey.issue("journey", list(scopes or usual))
         self.base = f"{base}/payments/v2"
         self.session = requests.Session()
         self.session.headers["Authorization"] = f"Bearer {key}"

@@ -9,7 +9,7 @@ from django.db import connection
 from django.test import Client
 from pytest_django import Settings
 
-from payments import operations
+from payments import outcomes
 from payments.crypto.signatures import hmac_hex
 from payments.models import Discrepancy, GatewayOperation, Payment, StoredEvent
 from tests.callers import caller
@@ -156,7 +156,7 @@ def test_a_failure_rolls_back_is_written_down_and_the_next_try_succeeds(
         raise RuntimeError("in the middle of settling")
 
     with monkeypatch.context() as broken:
-        broken.setattr(operations, "_tell", die)
+        broken.setattr(outcomes, "apply", die)
         response = deliver(news(operation))
     assert (response.status_code, response.json()["errors"][0]["code"]) == (
         500,

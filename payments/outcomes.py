@@ -1,0 +1,177 @@
+"""What a settled outcome means for its payment: the move, the sums, the event.
+
+Called by `operations.settle` alone, under the payment's lock and after the operation was written.
+"""
+
+import structlog
+from django.utils import timezone
+
+from payments import lifecycle, news, signals
+from payments.events.signal import EventSignal
+from payments.gateways.messages import GatewayResult
+from payments.models import Discrepancy, GatewayOperation, Payment
+from payments.money import Money
+from payments.statuses import (
+    FINAL_OUTCOMES,
+    Contradiction,
+    FailureCode,
+    OperationKind,
+    Outcome,
+    PaymentStatus,
+    effect_of,
+    may_become,
+)
+
+log = structlog.get_logger(__name__)
+
+ENDED = (PaymentStatus.FAILED, PaymentStatus.CANCELLED, PaymentStatus.EXPIRED)
+_SUCCESS = (PaymentStatus.AUTHORIZED, PaymentStatus.COMPLETED)
+_SIGNALS: dict[PaymentStatus, EventSignal] = {
+    PaymentStatus.CREATED: signals.payment_status_changed,
+    PaymentStatus.PROCESSING: signals.payment_processing,
+    PaymentStatus.REQUIRES_ACTION: signals.payment_requires_action,
+    PaymentStatus.AUTHORIZED: signals.payment_authorized,
+    PaymentStatus.COMPLETED: signals.payment_completed,
+    PaymentStatus.FAILED: signals.payment_failed,
+    PaymentStatus.CANCELLED: signals.payment_cancelled,
+    PaymentStatus.EXPIRED: signals.payment_expired,
+}
+
+
+def contradict(
+    payment: Payment, operation: GatewayOperation, difference: news.Difference, heard_from: str
+) -> None:
+    """Keep a contradiction for a person, once however often it is heard; ask again at once."""
+    _, is_new = Discrepancy.objects.get_or_create(
+        operation=operation,
+        kind=difference.kind,
+        heard=difference.heard[:255],
+        defaults={"payment": payment, "expected": difference.expected, "source": heard_from},
+    )
+    if not is_new:
+        return
+    if operation.outcome != Outcome.SUCCEEDED:
+        operation.next_check_at = timezone.now()
+        operation.save(update_fields=["next_check_at"])
+    details = {"contradiction": difference.kind.value}
+    details |= {"expected": difference.expected, "heard": difference.heard}
+    lifecycle.note(
+        payment, signals.payment_contradicted, operation, heard_from=heard_from, details=details
+    )
+    log.error("payment_contradicted", payment_id=str(payment.id), **details)
+
+
+def apply(
+    payment: Payment,
+    operation: GatewayOperation,
+    result: GatewayResult,
+    heard_from: str,
+    before: str | None,
+) -> None:
+    """Let a payment follow its operation's new outcome; `before` is the outcome it had."""
+    if operation.outcome == Outcome.UNKNOWN:
+        lifecycle.note(payment, signals.payment_timed_out, operation, heard_from=heard_from)
+    if operation.kind == OperationKind.REFUND:
+        _refund(payment, operation, heard_from, before)
+    elif operation.is_follow_up():
+        _follow_up(payment, operation, heard_from)
+    else:
+        _charge(payment, operation, result, heard_from)
+
+
+def _charge(
+    payment: Payment, operation: GatewayOperation, result: GatewayResult, heard_from: str
+) -> None:
+    if operation.is_orphan:
+        paid, given = payment.current_operation, operation.gateway_reference or operation.key
+        first = paid.gateway_reference if paid else ""
+        orphan = news.Difference(Contradiction.ORPHAN_CHARGE, first, given)
+        return contradict(payment, operation, orphan, heard_from)
+    if operation.outcome == Outcome.SUCCEEDED:
+        payment.provider = operation.provider
+        payment.payment_method = result.payment_method
+        payment.current_operation = operation
+    if payment.current_operation_id == operation.pk:
+        payment.current_operation = operation
+        payment.failure_code = operation.failure_code
+        payment.failure_message = operation.failure_message
+        _move(payment, operation, heard_from)
+    return None
+
+
+def _follow_up(payment: Payment, operation: GatewayOperation, heard_from: str) -> None:
+    """A capture or a void: its success moves the payment, its failure leaves it as it was."""
+    if operation.outcome == Outcome.SUCCEEDED:
+        _move(payment, operation, heard_from)
+    elif operation.outcome in FINAL_OUTCOMES:
+        lifecycle.note(payment, signals.payment_status_changed, operation, heard_from=heard_from)
+
+
+def _move(payment: Payment, operation: GatewayOperation, heard_from: str) -> None:
+    """Move the payment where the outcome wants it, if the table allows."""
+    failure = FailureCode(operation.failure_code) if operation.failure_code else None
+    outcome = Outcome(operation.outcome or Outcome.UNKNOWN)
+    status = effect_of(OperationKind(operation.kind), outcome, failure)
+    if status is None:
+        return
+    if heard_from == "lookup":
+        lifecycle.note(payment, signals.payment_verified, operation, heard_from=heard_from)
+    if not may_become(PaymentStatus(payment.status), status):
+        return
+    is_late = status in _SUCCESS and payment.status in (*ENDED, PaymentStatus.CREATED)
+    if status in _SUCCESS:
+        lifecycle.collect(payment, operation.money, status)
+    lifecycle.advance(
+        payment, status, _SIGNALS[status], operation, heard_from=heard_from, is_late=is_late
+    )
+    if is_late:
+        log.warning("late_success", payment_id=str(payment.id), operation_id=str(operation.id))
+
+
+def _refund(
+    payment: Payment, operation: GatewayOperation, heard_from: str, before: str | None
+) -> None:
+    """Sums first: what was reserved is released, what was given back is counted."""
+    if operation.outcome not in FINAL_OUTCOMES:
+        return
+    if before not in FINAL_OUTCOMES:
+        payment.refund_pending -= operation.amount
+    if operation.outcome == Outcome.SUCCEEDED:
+        payment.amount_refunded += operation.amount
+        _tell_of_refund(payment, operation, signals.refund_succeeded, heard_from)
+    else:
+        if before == Outcome.SUCCEEDED:
+            payment.amount_refunded -= operation.amount
+        _tell_of_refund(payment, operation, signals.refund_failed, heard_from)
+
+
+def _tell_of_refund(
+    payment: Payment, operation: GatewayOperation, signal: EventSignal, heard_from: str
+) -> None:
+    payment.save()
+    lifecycle.note(
+        payment,
+        signal,
+        operation,
+        heard_from=heard_from,
+        details={"refund_amount": operation.money.major, "refund_id": str(operation.refund.id)},
+    )
+    status = status_after_refunds(payment)
+    if may_become(PaymentStatus(payment.status), status):
+        is_back = status is PaymentStatus.COMPLETED
+        moved = signals.payment_status_changed if is_back else signals.payment_refunded
+        lifecycle.advance(payment, status, moved, operation, heard_from=heard_from)
+
+
+def status_after_refunds(payment: Payment) -> PaymentStatus:
+    """Where the sums put a payment that was paid."""
+    if payment.amount_refunded == 0:
+        return PaymentStatus.COMPLETED
+    in_full = payment.amount_refunded == payment.amount_captured
+    return PaymentStatus.REFUNDED if in_full else PaymentStatus.PARTIALLY_REFUNDED
+
+
+def refundable(payment: Payment) -> Money:
+    """What may still be given back: nothing twice, nothing that is on its way already."""
+    left = payment.amount_captured - payment.amount_refunded - payment.refund_pending
+    return Money(left, payment.currency)

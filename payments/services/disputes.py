@@ -1,0 +1,68 @@
+"""A payer's bank contests a charge: write it down, and let the payment follow how it ends."""
+
+from payments import lifecycle, outcomes, signals
+from payments.events.signal import EventSignal
+from payments.gateways.messages import DisputeNews, DisputeStatus
+from payments.models import Dispute, GatewayOperation, Payment
+from payments.money import Money
+from payments.statuses import PaymentStatus, may_become
+
+_SIGNALS: dict[DisputeStatus, EventSignal] = {
+    DisputeStatus.OPEN: signals.dispute_opened,
+    DisputeStatus.WON: signals.dispute_won,
+    DisputeStatus.LOST: signals.dispute_lost,
+}
+
+
+def record_dispute(operation: GatewayOperation, news: DisputeNews) -> Payment:
+    """Keep a dispute as the provider tells of it; may join an open transaction.
+
+    Lost, the payment is charged back; won after that, it is what its refunds make of it.
+    """
+    with lifecycle.hold(operation.payment_id) as payment:
+        dispute, is_new = Dispute.objects.get_or_create(
+            provider=operation.provider,
+            gateway_reference=news.reference,
+            defaults=_facts(payment, operation, news),
+        )
+        if is_new or _moves_forward(dispute, news):
+            lifecycle.move_dispute(dispute, Dispute.Status(news.status), news.deadline)
+            _follow(payment, operation, dispute, news)
+        return payment
+
+
+def _facts(payment: Payment, operation: GatewayOperation, news: DisputeNews) -> dict[str, object]:
+    money = news.money or payment.money
+    facts = {"amount": money.amount, "currency": money.currency}
+    return facts | {"payment": payment, "operation": operation, "reason": news.reason[:100]}
+
+
+def _moves_forward(dispute: Dispute, news: DisputeNews) -> bool:
+    """An ended dispute is not opened again by late news; a lost one may still be won."""
+    late = dispute.status != Dispute.Status.OPEN and news.status is DisputeStatus.OPEN
+    return not late and dispute.status != news.status
+
+
+def _follow(
+    payment: Payment, operation: GatewayOperation, dispute: Dispute, news: DisputeNews
+) -> None:
+    signal = _SIGNALS[news.status]
+    details = {
+        "dispute": news.reference,
+        "amount": Money(dispute.amount, dispute.currency).major,
+        "reason": dispute.reason,
+    }
+    status = _status_after(payment, news.status)
+    if may_become(PaymentStatus(payment.status), status):
+        lifecycle.advance(payment, status, signal, operation, heard_from="webhook", details=details)
+    else:
+        lifecycle.note(payment, signal, operation, heard_from="webhook", details=details)
+
+
+def _status_after(payment: Payment, status: DisputeStatus) -> PaymentStatus:
+    current = PaymentStatus(payment.status)
+    if status is DisputeStatus.LOST:
+        return PaymentStatus.CHARGED_BACK
+    if status is DisputeStatus.WON and current is PaymentStatus.CHARGED_BACK:
+        return outcomes.status_after_refunds(payment)
+    return current

@@ -1,0 +1,183 @@
+"""What refunds and disputes do to a payment's sums and status, in whatever order news comes."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from payments import lifecycle, operations
+from payments.events.store import read_stream
+from payments.gateways.messages import (
+    DisputeNews,
+    DisputeStatus,
+    Failure,
+    GatewayResult,
+)
+from payments.gateways.registry import gateway_named
+from payments.lifecycle import aggregate_of
+from payments.models import Discrepancy, Dispute, GatewayOperation, Payment, Refund
+from payments.money import Money
+from payments.services.disputes import record_dispute
+from payments.services.payments import create_payment, payment_with
+from payments.statuses import FailureCode, OperationKind, Outcome, PaymentStatus
+
+pytestmark = pytest.mark.django_db
+TAKEN = 10_000
+
+
+def paid() -> Payment:
+    payment = create_payment(owner_id=None, money=Money(TAKEN, "AED"))
+    gateway = gateway_named("paytabs")
+    charge, _ = operations.begin(
+        payment.id, OperationKind.CHARGE, gateway, reason="", timeout=gateway.timeout
+    )
+    success = GatewayResult(Outcome.SUCCEEDED, reference="T1", money=payment.money)
+    return operations.settle(charge.id, success, heard_from="answer")
+
+
+def refund(payment: Payment, amount: int) -> GatewayOperation:
+    with lifecycle.hold(payment.id) as held:
+        money = Money(amount, "AED")
+        return operations.begin_refund(held, gateway_named("paytabs"), money, reason="test")
+
+
+def heard(operation: GatewayOperation, outcome: Outcome, **facts: Any) -> Payment:
+    failure = Failure(FailureCode.PROVIDER_ERROR, "no") if outcome is Outcome.DECLINED else None
+    result = GatewayResult(outcome, reference="R1", money=operation.money, failure=failure, **facts)
+    return operations.settle(operation.id, result, heard_from="answer")
+
+
+def sums(payment: Payment) -> tuple[str, int, int]:
+    row = payment_with(payment.id)
+    return row.status, row.amount_refunded, row.refund_pending
+
+
+def test_a_refund_is_reserved_then_given_back() -> None:
+    payment = paid()
+    operation = refund(payment, 4_000)
+    assert sums(payment) == ("completed", 0, 4_000)
+    heard(operation, Outcome.SUCCEEDED)
+    assert sums(payment) == ("partially_refunded", 4_000, 0)
+    heard(refund(payment, 6_000), Outcome.SUCCEEDED)
+    assert sums(payment) == ("refunded", 10_000, 0)
+
+
+@pytest.mark.parametrize("outcome", [Outcome.DECLINED, Outcome.NOT_SENT])
+def test_a_refund_that_fails_frees_its_sum(outcome: Outcome) -> None:
+    payment = paid()
+    heard(refund(payment, 4_000), outcome)
+    assert sums(payment) == ("completed", 0, 0)
+    assert Refund.objects.get().status == "failed"
+
+
+@pytest.mark.parametrize("outcome", [Outcome.UNKNOWN, Outcome.PENDING])
+def test_a_refund_in_doubt_keeps_its_sum(outcome: Outcome) -> None:
+    payment = paid()
+    operation = refund(payment, 4_000)
+    heard(operation, outcome)
+    assert sums(payment) == ("completed", 0, 4_000)
+    heard(operation, Outcome.SUCCEEDED)
+    assert sums(payment) == ("partially_refunded", 4_000, 0)
+
+
+def test_a_refund_that_had_succeeded_may_fail_later() -> None:
+    payment = paid()
+    operation = refund(payment, 10_000)
+    heard(operation, Outcome.SUCCEEDED)
+    heard(operation, Outcome.DECLINED, takes_back=True)
+    assert sums(payment) == ("completed", 0, 0)
+    types = [event.type for event in read_stream(aggregate_of(payment))]
+    assert types[-2:] == ["refund.failed", "payment.status_changed"]
+
+
+def test_a_refund_given_up_that_succeeds_after_all_is_counted_while_there_is_room() -> None:
+    payment = paid()
+    operation = refund(payment, 4_000)
+    heard(operation, Outcome.NOT_SENT)
+    heard(operation, Outcome.SUCCEEDED)
+    assert sums(payment) == ("partially_refunded", 4_000, 0)
+
+
+def test_beyond_what_is_left_it_is_a_contradiction_for_a_person() -> None:
+    payment = paid()
+    given_up = refund(payment, 4_000)
+    heard(given_up, Outcome.NOT_SENT)
+    heard(refund(payment, 8_000), Outcome.SUCCEEDED)
+    heard(given_up, Outcome.SUCCEEDED)
+    assert sums(payment) == ("partially_refunded", 8_000, 0)
+    assert Discrepancy.objects.get().kind == "unexpected_news"
+
+
+OUTCOMES = st.sampled_from(
+    [
+        (Outcome.SUCCEEDED, {}),
+        (Outcome.DECLINED, {}),
+        (Outcome.DECLINED, {"takes_back": True}),
+        (Outcome.NOT_SENT, {}),
+        (Outcome.UNKNOWN, {}),
+        (Outcome.PENDING, {}),
+    ]
+)
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    st.lists(st.integers(1, TAKEN), min_size=1, max_size=4),
+    st.lists(st.tuples(st.integers(0, 3), OUTCOMES), max_size=15),
+)
+def test_whatever_refunds_do_the_sums_hold(amounts: list[int], news: list[Any]) -> None:
+    payment = paid()
+    made = []
+    for amount in amounts:
+        row = payment_with(payment.id)
+        left = row.amount_captured - row.amount_refunded - row.refund_pending
+        if amount <= left:
+            made.append(refund(payment, amount))
+    for which, (outcome, facts) in news:
+        heard(made[which % len(made)], outcome, **facts)
+    rows = [GatewayOperation.objects.get(pk=operation.pk) for operation in made]
+    given_back = sum(row.amount for row in rows if row.outcome == Outcome.SUCCEEDED)
+    pending = sum(row.amount for row in rows if row.is_open())
+    status, refunded, reserved = sums(payment)
+    assert (refunded, reserved) == (given_back, pending)
+    expected = {0: "completed", TAKEN: "refunded"}.get(refunded, "partially_refunded")
+    assert status == expected
+
+
+DEADLINE = datetime(2026, 12, 1, tzinfo=UTC)
+
+
+def dispute(payment: Payment, status: DisputeStatus) -> Payment:
+    charge = payment_with(payment.id).current_operation
+    assert charge is not None
+    news = DisputeNews("D1", status, Money(9_000, "AED"), "fraudulent", DEADLINE)
+    return record_dispute(charge, news)
+
+
+def test_a_dispute_is_kept_with_its_deadline_and_reason() -> None:
+    payment = paid()
+    assert dispute(payment, DisputeStatus.OPEN).status == PaymentStatus.COMPLETED
+    row = Dispute.objects.get()
+    assert (row.amount, row.reason, row.deadline) == (9_000, "fraudulent", DEADLINE)
+
+
+def test_a_lost_dispute_charges_the_payment_back_and_a_won_one_gives_it_back() -> None:
+    payment = paid()
+    heard(refund(payment, 1_000), Outcome.SUCCEEDED)
+    dispute(payment, DisputeStatus.OPEN)
+    assert dispute(payment, DisputeStatus.LOST).status == PaymentStatus.CHARGED_BACK
+    assert dispute(payment, DisputeStatus.WON).status == PaymentStatus.PARTIALLY_REFUNDED
+    types = [event.type for event in read_stream(aggregate_of(payment))]
+    assert types[-3:] == ["dispute.opened", "dispute.lost", "dispute.won"]
+
+
+def test_a_dispute_told_twice_or_late_counts_once() -> None:
+    payment = paid()
+    for status in (DisputeStatus.LOST, DisputeStatus.OPEN, DisputeStatus.LOST):
+        dispute(payment, status)
+    assert Dispute.objects.get().status == "lost"
+    types = [event.type for event in read_stream(aggregate_of(payment))]
+    assert types.count("dispute.lost") == 1
+    assert "dispute.opened" not in types

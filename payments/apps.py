@@ -11,4 +11,4 @@ class PaymentsConfig(AppConfig):
 
     def ready(self) -> None:
         """Connect receivers and system checks."""
-        from payments import signals  # noqa: F401, PLC0415 - fills the register of names
+        from payments import checks, signals  # noqa: F401, PLC0415 - fill their registers

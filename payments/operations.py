@@ -198,6 +198,8 @@ def _write_down(operation: GatewayOperation, result: GatewayResult, heard_from: 
     operation.failure_code = failure.code if failure else ""
     operation.failure_message = failure.message[:255] if failure else ""
     operation.exchange = result.exchange
+    never_left = result.outcome is Outcome.NOT_SENT and heard_from == "answer"
+    operation.may_have_left = not never_left
     operation.next_check_at = _next_check(operation, heard_from)
     operation.is_orphan = _is_orphan(operation)
     operation.save()

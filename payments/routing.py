@@ -17,21 +17,39 @@ class Route:
     reason: str
 
 
-def choose_gateway(payment: Payment, kind: OperationKind) -> Route:
-    """The gateway for this payment's next operation.
+def candidates(payment: Payment, kind: OperationKind) -> list[Route]:
+    """The gateways for this payment's next operation, the first choice first.
 
-    A payment that was sent somewhere stays there: its lost page may still be paid, and only the
-    same gateway can tell. Raises UnknownProvider, UnsupportedCurrency or NotSupported.
+    A payment whose request may have left stays where it went: its lost page may still be paid,
+    and only the same gateway can tell. Raises UnknownProvider, UnsupportedCurrency or
+    NotSupported where nobody is left.
     """
-    if payment.provider:
-        gateway = gateway_named(payment.provider)
-        _demand(gateway, payment.currency, kind)
-        return Route(gateway, "it was asked for, or tried before")
-    for name in configured():
-        gateway = gateway_named(name)
-        if payment.currency in gateway.currencies and Capability(kind) in gateway.capabilities:
-            return Route(gateway, f"first in order that takes {payment.currency}")
-    raise UnsupportedCurrency(f"No connected provider takes {payment.currency}.", attr="currency")
+    if payment.provider_is_named:
+        return [_demanded(payment.provider, payment, kind, "it was asked for")]
+    if silent := payment.operations.filter(may_have_left=True).last():
+        return [_demanded(silent.provider, payment, kind, "it was sent there before")]
+    fitting = [gateway_named(name) for name in configured()]
+    fitting = [each for each in fitting if _fits(each, payment, kind)]
+    if not fitting:
+        wanted = f"can {kind} {payment.currency}"
+        raise UnsupportedCurrency(f"No connected provider {wanted}.", attr="currency")
+    return [
+        Route(gateway, f"number {place} in order of those that take {payment.currency}")
+        for place, gateway in enumerate(fitting, 1)
+    ]
+
+
+def _fits(gateway: Gateway, payment: Payment, kind: OperationKind) -> bool:
+    return payment.currency in gateway.currencies and Capability(kind) in gateway.capabilities
+
+
+def _demanded(name: str, payment: Payment, kind: OperationKind, reason: str) -> Route:
+    gateway = gateway_named(name)
+    if payment.currency not in gateway.currencies:
+        detail = f"{gateway.name} does not take {payment.currency}."
+        raise UnsupportedCurrency(detail, attr="currency")
+    demand_capability(gateway, kind)
+    return Route(gateway, reason)
 
 
 def demand_capability(gateway: Gateway, kind: OperationKind, *, is_partial: bool = False) -> None:
@@ -39,9 +57,3 @@ def demand_capability(gateway: Gateway, kind: OperationKind, *, is_partial: bool
     needed = Capability(f"partial_{kind}" if is_partial else kind)
     if needed not in gateway.capabilities:
         raise NotSupported(f"{gateway.name} cannot do this: {needed.replace('_', ' ')}.")
-
-
-def _demand(gateway: Gateway, currency: str, kind: OperationKind) -> None:
-    if currency not in gateway.currencies:
-        raise UnsupportedCurrency(f"{gateway.name} does not take {currency}.", attr="currency")
-    demand_capability(gateway, kind)

@@ -17,7 +17,7 @@ from payments.api.errors import allow_only, error_body
 from payments.api.limits import seconds_to_wait
 from payments.errors import UnknownProvider
 from payments.gateways.client import open_notification
-from payments.gateways.contract import Gateway, SignatureInvalid, Unreadable
+from payments.gateways.contract import CannotJudge, Gateway, SignatureInvalid, Unreadable
 from payments.gateways.messages import GatewayEvent
 from payments.gateways.registry import gateway_named
 from payments.services.gateway_events import NotConfirmed, NotOurs, confirmed
@@ -40,6 +40,9 @@ def receive(request: HttpRequest, provider: str) -> JsonResponse:
         except SignatureInvalid as error:
             detail = "The signature does not fit the body."
             raise Refused(401, "invalid_signature", detail, error.reason) from None
+        except CannotJudge as error:
+            detail = "This cannot be judged now; send it again shortly."
+            raise Refused(503, "service_unavailable", detail, str(error), 5) from None
 
     return _answered(request, provider, opened)
 

@@ -1,19 +1,63 @@
-"""Send an order to a gateway; open a notification it sent us."""
+"""Send an order to a gateway; open a notification it sent us.
 
+What must be had first is had here: a token where one must log in, a certificate where a
+notification needs one. Both are kept in this process until shortly before they end.
+"""
+
+import time
 from datetime import UTC, datetime, timedelta
 
+from payments.errors import DomainError
 from payments.gateways import transport
-from payments.gateways.contract import Evidence, Gateway
-from payments.gateways.messages import GatewayEvent, GatewayResult, Lookup, Order
-from payments.gateways.wire import Headers, Lost, NotSent
-from payments.statuses import Outcome
+from payments.gateways.contract import CannotJudge, Evidence, Gateway
+from payments.gateways.messages import Failure, GatewayEvent, GatewayResult, Lookup, Order
+from payments.gateways.wire import Headers, Lost, NotSent, WireResponse
+from payments.statuses import FailureCode, Outcome
+
+_DOCUMENT_TIMEOUT = timedelta(seconds=5)
+_DOCUMENT_LIFETIME = 24 * 3600.0
+_TOKEN_MARGIN = 60.0
+_REFUSED_TOKEN = 401
+# Value and the moment of its end, by what it belongs to. Threads may fetch the same thing twice;
+# the later answer is as good as the earlier.
+_tokens: dict[Gateway, tuple[str, float]] = {}
+_documents: dict[str, tuple[bytes, float]] = {}
 
 
 def execute(gateway: Gateway, order: Order, timeout: timedelta | None = None) -> GatewayResult:
     """Ask a gateway, within its timeout or a shorter one. Raises NotSent or Lost."""
     limit = min(timeout, gateway.timeout) if timeout else gateway.timeout
-    response = transport.send(gateway.name, gateway.request_for(order), limit)
+    response = _sent(gateway, order, limit)
+    if response.status == _REFUSED_TOKEN and gateway in _tokens:
+        _tokens.pop(gateway, ("", 0.0))
+        # The token ended early, so nothing was done: log in anew, once.
+        response = _sent(gateway, order, limit)
     return gateway.result_of(order, response)
+
+
+def _sent(gateway: Gateway, order: Order, limit: timedelta) -> WireResponse:
+    request = gateway.request_for(order, _token_for(gateway, limit))
+    return transport.send(gateway.name, request, limit)
+
+
+def _token_for(gateway: Gateway, limit: timedelta) -> str:
+    request = gateway.token_request()
+    if request is None:
+        return ""
+    text, ends_at = _tokens.get(gateway, ("", 0.0))
+    if time.monotonic() < ends_at:
+        return text
+    try:
+        token = gateway.token_of(transport.send(gateway.name, request, limit))
+    except Lost as error:
+        raise NotSent(f"{gateway.name} did not answer the log-in: {error}") from error
+    if token is None:
+        raise NotSent(f"{gateway.name} refused the log-in; check its credentials.")
+    _tokens[gateway] = (
+        token.text,
+        time.monotonic() + token.lifetime.total_seconds() - _TOKEN_MARGIN,
+    )
+    return token.text
 
 
 def attempt(gateway: Gateway, order: Order, timeout: timedelta | None = None) -> GatewayResult:
@@ -26,9 +70,36 @@ def attempt(gateway: Gateway, order: Order, timeout: timedelta | None = None) ->
         return GatewayResult(outcome, exchange={"error": str(error)})
     except Lost as error:
         return GatewayResult(Outcome.UNKNOWN, exchange={"error": str(error)})
+    except DomainError as error:
+        # What cannot be said in the gateway's own units is refused before anything is sent.
+        failure = Failure(FailureCode.PROVIDER_ERROR, error.detail)
+        return GatewayResult(Outcome.DECLINED, failure=failure, exchange={"error": error.detail})
 
 
 def open_notification(gateway: Gateway, headers: Headers, body: bytes) -> list[GatewayEvent]:
-    """Verify the raw bytes, then translate. Raises SignatureInvalid or Unreadable."""
-    gateway.verify(headers, body, Evidence(datetime.now(UTC)))
+    """Verify the raw bytes, then translate.
+
+    Raises SignatureInvalid, Unreadable, or CannotJudge where what is needed cannot be had now.
+    """
+    evidence = Evidence(datetime.now(UTC), _document_for(gateway, headers))
+    gateway.verify(headers, body, evidence)
     return gateway.events_in(body)
+
+
+def _document_for(gateway: Gateway, headers: Headers) -> bytes:
+    request = gateway.evidence_request(headers)
+    if request is None:
+        return b""
+    document, ends_at = _documents.get(request.url, (b"", 0.0))
+    if time.monotonic() < ends_at:
+        return document
+    try:
+        response = transport.send(f"{gateway.name}-documents", request, _DOCUMENT_TIMEOUT)
+    except (NotSent, Lost) as error:
+        raise CannotJudge(f"{gateway.name}'s certificate cannot be fetched: {error}") from error
+    if response.status != 200:
+        raise CannotJudge(
+            f"{gateway.name} answered {response.status} to its certificate's address."
+        )
+    _documents[request.url] = (response.body, time.monotonic() + _DOCUMENT_LIFETIME)
+    return response.body

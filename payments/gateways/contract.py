@@ -30,6 +30,10 @@ class SignatureInvalid(Exception):
         self.reason = reason
 
 
+class CannotJudge(Exception):
+    """What a verification needs cannot be had now; the sender may try again."""
+
+
 class Unreadable(Exception):
     """Signed, yet nothing in it can be read; kept and shown, never applied."""
 

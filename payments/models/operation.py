@@ -22,8 +22,9 @@ class GatewayOperation(models.Model):
 
     `parent` is the operation whose money a capture, void or refund is about; `ids` are the
     gateway's further names for this one. No `outcome` means interrupted: recovery's business.
-    `next_check_at` says when to ask next; null means there is nothing left to ask. Amount is in
-    minor units of `currency`.
+    `may_have_left` is false once we know that no byte of it left: only then may another gateway
+    be tried. `next_check_at` says when to ask next; null means there is nothing left to ask.
+    Amount is in minor units of `currency`.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
@@ -44,6 +45,7 @@ class GatewayOperation(models.Model):
     failure_code = models.CharField(max_length=40, blank=True)
     failure_message = models.CharField(max_length=255, blank=True)
     routing_reason = models.CharField(max_length=255, blank=True)
+    may_have_left = models.BooleanField(default=True)
     is_orphan = models.BooleanField(default=False)
     exchange = SealedJSONField(null=True)
     started_at = models.DateTimeField(default=timezone.now)

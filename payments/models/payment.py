@@ -48,6 +48,7 @@ class Payment(models.Model):
     refund_pending = models.BigIntegerField(default=0)
     capture = models.CharField(max_length=9, choices=Capture, default=Capture.AUTOMATIC)
     provider = models.CharField(max_length=20, blank=True)
+    provider_is_named = models.BooleanField(default=False)
     payment_method = models.CharField(max_length=40, blank=True)
     payment_methods = models.JSONField(default=list, blank=True)
     language = models.CharField(max_length=5, blank=True)

@@ -1,6 +1,7 @@
 """Create a payment, send it to its provider, ask what became of it."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from datetime import timedelta
 from typing import Any
 from urllib.parse import urlencode
@@ -22,7 +23,7 @@ from payments.gateways.registry import gateway_named
 from payments.models import GatewayOperation, IdempotencyKey, Payment, SubjectKey
 from payments.models.subject import customer_digest
 from payments.money import Money
-from payments.routing import choose_gateway, demand_capability
+from payments.routing import Route, candidates, demand_capability
 from payments.services.follow_ups import RETRY_SOON, carry_out, handle_of
 from payments.services.recovery import ask_about
 from payments.statuses import OperationKind, Outcome, PaymentStatus
@@ -52,9 +53,10 @@ def create_payment(
         amount=money.amount,
         currency=money.currency,
         provider=provider,
+        provider_is_named=bool(provider),
         **wishes,
     )
-    choose_gateway(payment, _kind_of(payment))
+    candidates(payment, _kind_of(payment))
     with transaction.atomic(durable=True):
         _keep_customer(payment, customer or {})
         lifecycle.open_new(payment, signals.payment_created)
@@ -100,16 +102,31 @@ def process_payment(
     """
     payment = Payment.objects.select_related("subject").get(pk=payment_id)
     kind = _kind_of(payment)
-    route = choose_gateway(payment, kind)
+    *others, last = candidates(payment, kind)
+    wishes = (payment_methods, language, timeout)
+    for route in others:
+        with suppress(ServiceUnavailable):
+            return _process_at(route, payment, kind, *wishes)
+    return _process_at(last, payment, kind, *wishes)
+
+
+def _process_at(
+    route: Route,
+    payment: Payment,
+    kind: OperationKind,
+    methods: Sequence[str],
+    language: str,
+    timeout: timedelta | None,
+) -> Payment:
+    """One attempt at one gateway. ServiceUnavailable alone means that another may be tried."""
     limit = min(timeout or route.gateway.timeout, route.gateway.timeout)
     operation, is_new = operations.begin(
-        payment_id, kind, route.gateway, reason=route.reason, timeout=limit
+        payment.id, kind, route.gateway, reason=route.reason, timeout=limit
     )
-    if not is_new:
-        return payment_with(payment_id)
-    order = _charge_for(payment, operation, payment_methods, language)
-    carry_out(route.gateway, operation, order)
-    return payment_with(payment_id)
+    if is_new:
+        order = _charge_for(payment, operation, methods, language)
+        carry_out(route.gateway, operation, order)
+    return payment_with(payment.id)
 
 
 def _charge_for(

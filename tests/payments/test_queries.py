@@ -20,6 +20,7 @@ ROWS = 100_000
 OWNER = UUID(int=3)
 IS_POSTGRES = connection.vendor == "postgresql"
 ID = "lpad(to_hex({}), 32, '0')::uuid" if IS_POSTGRES else "printf('%032x', {})"
+NO = "false" if IS_POSTGRES else "0"
 WHEN = (
     "now() - n * interval '5 minutes'"
     if IS_POSTGRES
@@ -28,24 +29,25 @@ WHEN = (
 PAYMENTS = f"""
 INSERT INTO payments_payment (id, owner_id, reference, status, version, amount, currency,
   amount_authorized, amount_captured, amount_refunded, refund_pending, capture, provider,
-  payment_method, payment_methods, language, description, customer_digest, contract,
-  return_url, callback_url,
+  provider_is_named, payment_method, payment_methods, language, description, customer_digest,
+  contract, return_url, callback_url,
   metadata, failure_code, failure_message, created_at, updated_at, completed_at)
 WITH RECURSIVE numbers(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < {ROWS})
 SELECT {ID.format("n")}, {ID.format("n % 10")}, 'order-' || n,
   CASE n % 20 WHEN 0 THEN 'failed' WHEN 1 THEN 'created' ELSE 'completed' END, 1,
   100 + n, CASE n % 3 WHEN 0 THEN 'KWD' ELSE 'AED' END, 0,
-  CASE WHEN n % 20 > 1 THEN 100 + n ELSE 0 END, 0, 0, 'automatic', 'paytabs', '', '[]', '', '',
+  CASE WHEN n % 20 > 1 THEN 100 + n ELSE 0 END, 0, 0, 'automatic', 'paytabs',
+  {NO}, '', '[]', '', '',
   'customer-' || (n % 5000), 'contract-' || (n % 2000), '', '', '{{}}', '', '',
   {WHEN}, {WHEN}, CASE WHEN n % 20 > 1 THEN {WHEN} END
 FROM numbers"""
 OPERATIONS = f"""
 INSERT INTO payments_gatewayoperation (id, payment_id, kind, provider, amount, currency, outcome,
-  gateway_reference, ids, redirect_url, failure_code, failure_message, routing_reason, is_orphan,
-  started_at, deadline_at, next_check_at, checks)
+  gateway_reference, ids, redirect_url, failure_code, failure_message, routing_reason,
+  may_have_left, is_orphan, started_at, deadline_at, next_check_at, checks)
 SELECT id, id, 'charge', 'paytabs', amount, currency,
   CASE status WHEN 'completed' THEN 'succeeded' WHEN 'failed' THEN 'declined' ELSE 'pending' END,
-  'TST' || reference, '{{}}', '', '', '', '', {"false" if IS_POSTGRES else "0"}, created_at,
+  'TST' || reference, '{{}}', '', '', '', '', {NO}, {NO}, created_at,
   created_at,
   CASE WHEN status = 'created' AND reference LIKE '%1' THEN created_at END, 0
 FROM payments_payment"""

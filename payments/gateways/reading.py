@@ -1,0 +1,72 @@
+"""How a gateway's JSON is read: nothing in it is trusted to be of the type it should have."""
+
+import hashlib
+import json
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any
+
+from payments.gateways.contract import SignatureInvalid
+from payments.gateways.wire import Headers, header_values
+
+_EVENT_ID_LENGTH = 150
+
+
+def json_in(body: bytes) -> Any:
+    """The body as JSON, fractions kept digit by digit as text; None where it is none."""
+    try:
+        return json.loads(body, parse_float=str, parse_constant=str)
+    except (ValueError, RecursionError):
+        return None
+
+
+def part_of(news: dict[str, Any], name: str) -> dict[str, Any]:
+    """The object under a name, or an empty one."""
+    part = news.get(name)
+    return part if isinstance(part, dict) else {}
+
+
+def text_of(news: dict[str, Any], *names: str) -> str:
+    """The first text or number that stands under one of the names."""
+    values = (news.get(name) for name in names)
+    found = (each for each in values if isinstance(each, str | int) and not isinstance(each, bool))
+    return next((text for each in found if (text := clean(str(each)))), "")
+
+
+def clean(text: str) -> str:
+    """Half a character and NUL can be written in JSON, and in no database."""
+    return text.encode(errors="replace").decode().replace("\x00", "")
+
+
+def moment_in(text: str) -> datetime | None:
+    """A point in time; None where the text is none or does not say its zone."""
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return moment if moment.tzinfo else None
+
+
+def texts(*candidates: str) -> tuple[str, ...]:
+    """Those that are not empty."""
+    return tuple(text for text in candidates if text)
+
+
+def event_id(parts: Iterable[str], body: bytes) -> str:
+    """A name for an event that has none: the same news, sent again, gets the same one.
+
+    The first part is the event's type; where nothing else is known, the body itself must do.
+    """
+    known = texts(*parts)
+    key = ":".join(known)
+    if len(known) > 1 and len(key) <= _EVENT_ID_LENGTH:
+        return key
+    return "sha256:" + hashlib.sha256(key.encode() if len(known) > 1 else body).hexdigest()
+
+
+def sole_header(headers: Headers, name: str) -> str:
+    """The one value of a header. Raises SignatureInvalid where it is missing, empty or repeated."""
+    given = header_values(headers, name)
+    if len(given) != 1 or not given[0]:
+        raise SignatureInvalid("repeated_header" if any(given) else "missing_header")
+    return clean(given[0])

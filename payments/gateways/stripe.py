@@ -1,0 +1,372 @@
+"""Stripe: hosted Checkout page, follow-ups on its payment intent, search, signed events.
+
+Sources: the official stripe-python SDK (webhook verification, objects, versions) and
+docs.stripe.com (currencies, idempotent requests, error codes). Three habits of Stripe shape this
+file: bodies go out form-encoded and come back as JSON, a page has no payment intent before
+somebody pays on it, and declines and other refusals are HTTP errors with an `error` object.
+Endpoints should subscribe to `checkout.session.*`, `payment_intent.*`, `refund.*` and
+`charge.dispute.*`; whatever else is sent is acknowledged and tells us nothing new. What its
+objects say, and the tables of its words, are in `stripe_objects`.
+"""
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from urllib.parse import urlencode
+
+from payments.crypto.redaction import redact
+from payments.crypto.signatures import hmac_hex, same
+from payments.errors import NotSupported
+from payments.gateways.contract import Capability, Evidence, Gateway, SignatureInvalid, Unreadable
+from payments.gateways.messages import (
+    Capture,
+    Charge,
+    Failure,
+    Family,
+    GatewayEvent,
+    GatewayResult,
+    Handle,
+    Lookup,
+    Order,
+    Refund,
+    Void,
+)
+from payments.gateways.stripe_objects import (
+    CAPTURE_KEY_NAME,
+    CURRENCIES,
+    ID,
+    KEY_NAME,
+    UNKNOWN,
+    capture_key_of,
+    dispute_news,
+    failure_in,
+    follow_up_result,
+    id_in,
+    intent_result,
+    key_of,
+    part,
+    references_of,
+    refund_result,
+    session_result,
+    text_in,
+    units,
+)
+from payments.gateways.wire import Headers, WireRequest, WireResponse, header_values
+from payments.statuses import FailureCode, OperationKind, Outcome
+
+BASE = "https://api.stripe.com"
+API_VERSION = "2026-06-24.dahlia"
+FAMILIES = (
+    ("checkout.session.", Family.PAYMENT),
+    ("payment_intent.", Family.PAYMENT),
+    ("charge.dispute.", Family.DISPUTE),
+    ("charge.refund", Family.REFUND),
+    ("charge.", Family.PAYMENT),
+    ("refund.", Family.REFUND),
+    ("customer.subscription.", Family.SUBSCRIPTION),
+    ("invoice.", Family.INVOICE),
+    ("payout.", Family.TRANSFER),
+    ("transfer.", Family.TRANSFER),
+)
+# Languages of the hosted page; another would be refused, none means the browser's own.
+_LANGUAGES = """
+    bg cs da de el en es et fi fil fr hr hu id it ja ko lt lv ms mt nb nl pl pt ro ru sk sl sv th tr
+    vi zh
+"""
+LOCALES = frozenset(_LANGUAGES.split())
+REFUND_REASONS = frozenset({"duplicate", "fraudulent", "requested_by_customer"})
+_NOTHING_DONE = frozenset({401, 403, 429})
+_REFUSALS = frozenset({"card_error", "invalid_request_error"})
+_TIME = re.compile(r"[1-9]\d{0,9}", re.ASCII)
+_V1 = re.compile(r"[0-9a-f]{64}", re.ASCII)
+# How the event of a cancelled intent names the request of ours that caused it.
+_BY_OUR_VOID = "ballast-void-"
+_TYPE_LENGTH = 80
+
+
+@dataclass(frozen=True, slots=True)
+class Stripe(Gateway):
+    """The translator for one Stripe account and its webhook endpoint.
+
+    While a webhook secret is rolled both are good, so there may be several.
+    """
+
+    secret_key: str
+    webhook_secrets: tuple[str, ...]
+    base: str
+    timeout: timedelta
+    settling_time: timedelta
+    tolerance: timedelta = timedelta(seconds=300)
+    api_version: str = API_VERSION
+    key_memory: timedelta = timedelta(hours=24)
+    name: str = "stripe"
+    currencies: frozenset[str] = CURRENCIES
+    capabilities: frozenset[Capability] = frozenset(Capability)
+
+    def __repr__(self) -> str:
+        return f"<Stripe at {self.base}>"
+
+    def request_for(self, order: Order, token: str = "") -> WireRequest:
+        match order:
+            case Charge():
+                return self._post(order, "/v1/checkout/sessions", _charge(order))
+            case Capture():
+                path = f"/v1/payment_intents/{_intent_of(order.parent)}/capture"
+                return self._post(order, path, _capture(order))
+            case Void():
+                return self._post(order, *_void(order))
+            case Refund():
+                return self._post(order, "/v1/refunds", _refund(order))
+            case _:
+                return WireRequest("GET", self.base + _lookup(order), self._headers())
+
+    def _post(self, order: Order, path: str, fields: Mapping[str, str]) -> WireRequest:
+        headers = self._headers() | {
+            "Content-Type": "application/x-www-form-urlencoded",
+            "Idempotency-Key": f"ballast-{order.kind}-{order.key}",
+        }
+        return WireRequest("POST", self.base + path, headers, urlencode(fields).encode())
+
+    def _headers(self) -> dict[str, str]:
+        return {"Authorization": f"Bearer {self.secret_key}", "Stripe-Version": self.api_version}
+
+    def result_of(self, order: Order, response: WireResponse) -> GatewayResult:
+        answer = response.json_value()
+        exchange = {"status": response.status, "answer": redact(answer)}
+        if isinstance(order, Lookup):
+            result = _found(order, answer) if response.status == 200 else UNKNOWN
+        elif response.status == 200 and isinstance(answer, dict):
+            result = _done(order, answer)
+        else:
+            result = _refused(response.status, answer)
+        return replace(result, exchange=exchange)
+
+    def verify(self, headers: Headers, body: bytes, evidence: Evidence) -> None:
+        given = header_values(headers, "stripe-signature")
+        if len(given) != 1 or not given[0]:
+            raise SignatureInvalid("missing_header" if not any(given) else "repeated_header")
+        signed_at, signatures = _signatures_in(given[0])
+        secrets = [secret.encode() for secret in self.webhook_secrets if secret]
+        if not secrets:
+            raise SignatureInvalid("no_secret_configured")
+        wanted = [hmac_hex(secret, f"{signed_at}.".encode() + body) for secret in secrets]
+        if not any(same(one, other) for one in signatures for other in wanted):
+            raise SignatureInvalid("signature_mismatch")
+        # Clocks ahead of ours are let pass, as Stripe's own library does: a body from the
+        # future is theirs all the same, and its event id is taken once.
+        if evidence.now - datetime.fromtimestamp(signed_at, UTC) > self.tolerance:
+            raise SignatureInvalid("timestamp_outside_tolerance")
+
+    def events_in(self, body: bytes) -> list[GatewayEvent]:
+        try:
+            news = json.loads(body)
+        except (ValueError, RecursionError):
+            raise Unreadable("the body is not JSON") from None
+        # "Thin" events (v2.core.event) carry no object that could be read.
+        if not isinstance(news, dict) or news.get("object") != "event" or not id_in(news, "id"):
+            raise Unreadable("the body is no event")
+        if not isinstance(part(news, "data").get("object"), dict):
+            raise Unreadable("the event has no object")
+        return [_event(news)]
+
+
+def _charge(order: Charge) -> dict[str, str]:
+    item = "line_items[0][price_data]"
+    body = {
+        "mode": "payment",
+        "client_reference_id": order.key,
+        "success_url": order.return_url,
+        "cancel_url": order.return_url,
+        "line_items[0][quantity]": "1",
+        f"{item}[currency]": order.money.currency.lower(),
+        f"{item}[unit_amount]": units(order.money),
+        f"{item}[product_data][name]": (order.description or order.key)[:250],
+        f"metadata[{KEY_NAME}]": order.key,
+        # The page's own metadata are not passed on to what is paid there.
+        f"payment_intent_data[metadata][{KEY_NAME}]": order.key,
+    }
+    if order.kind is OperationKind.AUTHORIZE:
+        body["payment_intent_data[capture_method]"] = "manual"
+    if (language := order.language[:3].split("-")[0].lower()) in LOCALES:
+        body["locale"] = language
+    if email := order.customer.get("email"):
+        body["customer_email"] = str(email)
+    methods = enumerate(order.payment_methods)
+    return body | {f"payment_method_types[{place}]": method for place, method in methods}
+
+
+def _capture(order: Capture) -> dict[str, str]:
+    return {"amount_to_capture": units(order.money), f"metadata[{CAPTURE_KEY_NAME}]": order.key}
+
+
+def _void(order: Void) -> tuple[str, dict[str, str]]:
+    """Free what is reserved; a page on which nothing was paid yet is closed instead."""
+    session = _known(order.parent, "session", "cs_")
+    if session and not _known(order.parent, "payment_intent", "pi_"):
+        return f"/v1/checkout/sessions/{session}/expire", {}
+    path = f"/v1/payment_intents/{_intent_of(order.parent)}/cancel"
+    return path, {"cancellation_reason": "requested_by_customer"}
+
+
+def _refund(order: Refund) -> dict[str, str]:
+    body = {"amount": units(order.money), f"metadata[{KEY_NAME}]": order.key}
+    if order.reason in REFUND_REASONS:
+        body["reason"] = order.reason
+    elif order.reason:
+        body["metadata[reason]"] = order.reason[:500]
+    return {"payment_intent": _intent_of(order.parent)} | body
+
+
+def _lookup(order: Lookup) -> str:
+    """By the object itself, by what it followed, or else among all by our own key."""
+    if order.kind is OperationKind.REFUND:
+        if refund := _known(order.handle, "refund", "re_"):
+            return f"/v1/refunds/{refund}"
+        intent = _known(order.parent, "payment_intent", "pi_")
+        return "/v1/refunds?limit=100" + (f"&payment_intent={intent}" if intent else "")
+    follows = order.kind in (OperationKind.CAPTURE, OperationKind.VOID)
+    known = order.parent if follows else order.handle
+    intent = _known(known, "payment_intent", "pi_")
+    if (session := _known(known, "session", "cs_")) and not (follows and intent):
+        return f"/v1/checkout/sessions/{session}?expand[]=payment_intent.latest_charge"
+    if intent:
+        return f"/v1/payment_intents/{intent}?expand[]=latest_charge"
+    name = CAPTURE_KEY_NAME if order.kind is OperationKind.CAPTURE else KEY_NAME
+    key = order.key.replace("\\", "").replace("'", "")
+    return "/v1/payment_intents/search?" + urlencode({"query": f"metadata['{name}']:'{key}'"})
+
+
+def _known(handle: Handle, name: str, prefix: str) -> str:
+    """One of the ids that were kept, or the reference, where it is of that sort."""
+    found = handle.ids.get(name) or handle.reference
+    return found if found.startswith(prefix) and ID.fullmatch(found) else ""
+
+
+def _intent_of(parent: Handle) -> str:
+    if intent := _known(parent, "payment_intent", "pi_"):
+        return intent
+    raise NotSupported("Stripe has named no payment intent for this payment yet; verify it first.")
+
+
+def _done(order: Order, answer: dict[str, Any]) -> GatewayResult:
+    if isinstance(order, Charge):
+        return _page_in(answer)
+    if isinstance(order, Refund):
+        return refund_result(answer)
+    result = follow_up_result(order.kind, order.key, answer)
+    # Accepted, and yet still reserved: only a lookup can tell what is going on.
+    return UNKNOWN if result.outcome is Outcome.NOT_SENT else result
+
+
+def _refused(status: int, answer: Any) -> GatewayResult:
+    error = part(answer, "error") if isinstance(answer, dict) else {}
+    if status == 429 or (status in _NOTHING_DONE and error):
+        # Too many calls or a wrong key: no verdict on this payment, which may be tried again.
+        return GatewayResult(Outcome.NOT_SENT, failure=failure_in(error))
+    if status in (400, 402, 404) and error.get("type") in _REFUSALS:
+        return GatewayResult(Outcome.DECLINED, failure=failure_in(error))
+    # A key in use (409) or used for something else (400) was sent before: that result counts.
+    return UNKNOWN
+
+
+def _found(order: Lookup, answer: Any) -> GatewayResult:
+    """Of all that bears our key, what took money; else the newest.
+
+    A refused lookup is UNKNOWN, even a 404: an id that Stripe gave us and denies now means a
+    key of another account or mode, not a payment that never was.
+    """
+    if not isinstance(answer, dict):
+        return UNKNOWN
+    is_list = isinstance(answer.get("data"), list)
+    entries = answer["data"] if is_list else [answer]
+    results = [_about(order, entry) for entry in entries if isinstance(entry, dict)]
+    ours = [result for result in results if result is not None]
+    if not ours:
+        is_all = is_list and answer.get("has_more") is False
+        return GatewayResult(Outcome.NOT_SENT) if is_all else UNKNOWN
+    taken = [result for result in ours if result.outcome is Outcome.SUCCEEDED]
+    if not taken:
+        return ours[0]
+    return replace(taken[0], also_taken=tuple(r.reference for r in taken[1:] if r.reference))
+
+
+def _about(order: Lookup, entry: dict[str, Any]) -> GatewayResult | None:
+    """What one object says of the operation; None where it is another's."""
+    if order.kind in (OperationKind.CAPTURE, OperationKind.VOID):
+        return follow_up_result(order.kind, order.key, entry)
+    if key_of(entry) != order.key:
+        return None
+    if order.kind is OperationKind.REFUND:
+        return refund_result(entry)
+    if entry.get("object") == "checkout.session":
+        return session_result(entry, order.kind)
+    return replace(intent_result(entry, order.kind), reference=id_in(entry, "id"))
+
+
+def _page_in(answer: dict[str, Any]) -> GatewayResult:
+    result = session_result(answer)
+    is_page = answer.get("object") == "checkout.session" and result.reference
+    return result if is_page and result.redirect_url else UNKNOWN
+
+
+def _event(news: dict[str, Any]) -> GatewayEvent:
+    name, thing = text_in(news, "type") or "unknown", news["data"]["object"]
+    family = next((f for prefix, f in FAMILIES if name.startswith(prefix)), Family.OTHER)
+    event = GatewayEvent(id_in(news, "id"), name[:_TYPE_LENGTH], "", None, family)
+    match thing.get("object"):
+        case "checkout.session" if thing.get("mode") in (None, "payment"):
+            event = replace(event, key=key_of(thing), result=_session_news(name, thing))
+        case "payment_intent" if name != "payment_intent.created":
+            key, result = _intent_news(thing, part(news, "request"))
+            event = replace(event, key=key, result=result)
+        case "refund":
+            event = replace(event, key=key_of(thing), result=refund_result(thing))
+        case "dispute":
+            event = replace(event, dispute=dispute_news(thing))
+        case _:
+            return event
+    exchange = {"notification": redact(news)}
+    result = replace(event.result, exchange=exchange) if event.result else None
+    return replace(event, result=result, references=references_of(thing))
+
+
+def _session_news(name: str, session: dict[str, Any]) -> GatewayResult:
+    result = session_result(session)
+    if name.endswith(".async_payment_failed") and result.outcome is not Outcome.SUCCEEDED:
+        # The bank said no days after the page was completed: nobody can try again there.
+        failure = Failure(FailureCode.CARD_DECLINED, "The delayed payment has failed.")
+        return replace(result, outcome=Outcome.DECLINED, failure=failure)
+    return result
+
+
+def _intent_news(intent: dict[str, Any], cause: dict[str, Any]) -> tuple[str, GatewayResult]:
+    """Whose news it is: a capture and a void of ours have keys other than the reservation's.
+
+    The id of the page, by which we know what was reserved or taken, is not told here.
+    """
+    result, by = intent_result(intent), text_in(cause, "idempotency_key")
+    if result.kind is OperationKind.CAPTURE:
+        result = replace(result, reference=id_in(intent, "id"))
+        return capture_key_of(intent) or key_of(intent), result
+    if text_in(intent, "status") == "canceled" and by.startswith(_BY_OUR_VOID):
+        key = by.removeprefix(_BY_OUR_VOID)
+        return key, follow_up_result(OperationKind.VOID, key, intent)
+    if result.failure and result.outcome is Outcome.ACTION_REQUIRED:
+        # A declined card ends nothing: the same page takes another one.
+        result = replace(result, outcome=Outcome.PENDING)
+    return key_of(intent), result
+
+
+def _signatures_in(header: str) -> tuple[int, list[str]]:
+    """The time and every v1 of `t=…,v1=…,v1=…`; other schemes prove nothing."""
+    parts = [item.partition("=") for item in header.split(",")]
+    times = [value for name, _, value in parts if name == "t"]
+    if len(times) != 1 or not _TIME.fullmatch(times[0]):
+        raise SignatureInvalid("malformed_header")
+    found = [value for name, _, value in parts if name == "v1" and _V1.fullmatch(value)]
+    if not found:
+        raise SignatureInvalid("no_v1_signature")
+    return int(times[0]), found

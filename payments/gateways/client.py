@@ -4,7 +4,6 @@ What must be had first is had here: a token where one must log in, a certificate
 notification needs one. Both are kept in this process until shortly before they end.
 """
 
-import time
 from datetime import UTC, datetime, timedelta
 
 from payments.errors import DomainError
@@ -15,13 +14,16 @@ from payments.gateways.wire import Headers, Lost, NotSent, WireResponse
 from payments.statuses import FailureCode, Outcome
 
 _DOCUMENT_TIMEOUT = timedelta(seconds=5)
-_DOCUMENT_LIFETIME = 24 * 3600.0
-_TOKEN_MARGIN = 60.0
+_DOCUMENT_LIFETIME = timedelta(days=1)
+_TOKEN_MARGIN = timedelta(minutes=1)
 _REFUSED_TOKEN = 401
+_LONG_AGO = datetime.min.replace(tzinfo=UTC)
+_NO_TOKEN = ("", _LONG_AGO)
+_NO_DOCUMENT = (b"", _LONG_AGO)
 # Value and the moment of its end, by what it belongs to. Threads may fetch the same thing twice;
 # the later answer is as good as the earlier.
-_tokens: dict[Gateway, tuple[str, float]] = {}
-_documents: dict[str, tuple[bytes, float]] = {}
+_tokens: dict[Gateway, tuple[str, datetime]] = {}
+_documents: dict[str, tuple[bytes, datetime]] = {}
 
 
 def execute(gateway: Gateway, order: Order, timeout: timedelta | None = None) -> GatewayResult:
@@ -29,7 +31,7 @@ def execute(gateway: Gateway, order: Order, timeout: timedelta | None = None) ->
     limit = min(timeout, gateway.timeout) if timeout else gateway.timeout
     response = _sent(gateway, order, limit)
     if response.status == _REFUSED_TOKEN and gateway in _tokens:
-        _tokens.pop(gateway, ("", 0.0))
+        _tokens.pop(gateway, _NO_TOKEN)
         # The token ended early, so nothing was done: log in anew, once.
         response = _sent(gateway, order, limit)
     return gateway.result_of(order, response)
@@ -44,8 +46,8 @@ def _token_for(gateway: Gateway, limit: timedelta) -> str:
     request = gateway.token_request()
     if request is None:
         return ""
-    text, ends_at = _tokens.get(gateway, ("", 0.0))
-    if time.monotonic() < ends_at:
+    text, ends_at = _tokens.get(gateway, _NO_TOKEN)
+    if datetime.now(UTC) < ends_at:
         return text
     try:
         token = gateway.token_of(transport.send(gateway.name, request, limit))
@@ -90,8 +92,8 @@ def _document_for(gateway: Gateway, headers: Headers) -> bytes:
     request = gateway.evidence_request(headers)
     if request is None:
         return b""
-    document, ends_at = _documents.get(request.url, (b"", 0.0))
-    if time.monotonic() < ends_at:
+    document, ends_at = _documents.get(request.url, _NO_DOCUMENT)
+    if datetime.now(UTC) < ends_at:
         return document
     try:
         response = transport.send(f"{gateway.name}-documents", request, _DOCUMENT_TIMEOUT)
@@ -101,5 +103,5 @@ def _document_for(gateway: Gateway, headers: Headers) -> bytes:
         raise CannotJudge(
             f"{gateway.name} answered {response.status} to its certificate's address."
         )
-    _documents[request.url] = (response.body, time.monotonic() + _DOCUMENT_LIFETIME)
+    _documents[request.url] = (response.body, datetime.now(UTC) + _DOCUMENT_LIFETIME)
     return response.body

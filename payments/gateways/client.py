@@ -57,7 +57,7 @@ def _token_for(gateway: Gateway, limit: timedelta) -> str:
         raise NotSent(f"{gateway.name} refused the log-in; check its credentials.")
     _tokens[gateway] = (
         token.text,
-        time.monotonic() + token.lifetime.total_seconds() - _TOKEN_MARGIN,
+        datetime.now(UTC) + token.lifetime - _TOKEN_MARGIN,
     )
     return token.text
 

@@ -56,6 +56,7 @@ CONSOLE: dict[str, Any] = {
                 "title": "Money",
                 "items": [
                     _item("Payments", "payments", "payments.payment"),
+                    _item("Disputes", "gavel", "payments.dispute"),
                     _item("Discrepancies", "balance", "payments.discrepancy"),
                 ],
             },

@@ -19,6 +19,7 @@ from payments.gateways.stripe import Stripe
 from payments.gateways.wire import WireResponse
 from payments.money import Money
 from payments.statuses import OperationKind, Outcome
+from tests.contracts.sixth import Sixth
 
 USUAL: dict[str, Any] = {
     "base": "https://gateway.test",
@@ -32,6 +33,7 @@ GATEWAYS: list[Gateway] = [
     PayPal("client", SECRET, "WH-1", **USUAL),
     Flutterwave(SECRET, (SECRET,), **USUAL),
     Paystack(SECRET, (SECRET,), **USUAL),
+    Sixth(SECRET, **USUAL),
 ]
 KEY = "0123456789abcdef0123456789abcdef"
 EVIDENCE = Evidence(datetime(2026, 1, 1, tzinfo=UTC))

@@ -979,6 +979,18 @@ def test_a_word_that_is_not_listed_is_pending_and_an_alarm(word: str) -> None:
         assert result.unlisted_word == word.upper()
 
 
+@pytest.mark.parametrize(
+    ("code", "failure"),
+    [("5120", FailureCode.INSUFFICIENT_FUNDS), ("0500", FailureCode.CARD_DECLINED)]
+    + [("", FailureCode.CARD_DECLINED), (5120, FailureCode.CARD_DECLINED)],
+)
+def test_a_declined_capture_says_why(code: Any, failure: FailureCode) -> None:
+    declined = payment("DECLINED", processor_response={"response_code": code})
+    result = answered(LOOKUP, 200, order(captures=[declined]))
+    assert result.failure is not None
+    assert result.failure.code is failure
+
+
 def test_an_order_that_was_captured_twice_names_the_second() -> None:
     captures = [payment("DECLINED", id="C0"), payment(id="C1"), payment(id="C2")]
     result = answered(LOOKUP, 200, order(captures=captures))

@@ -1,0 +1,63 @@
+"""A sixth provider: one file, one line in the registry, and its whole road is there."""
+
+import json
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.test import Client
+from pytest_django import Settings
+
+from payments.crypto.signatures import hmac_hex
+from payments.gateways import registry, transport
+from payments.gateways.wire import WireRequest, WireResponse
+from payments.models import GatewayOperation
+from tests.contracts.sixth import Sixth
+from tests.fakes import answer
+
+SECRET = "sixth-secret"
+
+
+def play(gateway: str, request: WireRequest, timeout: timedelta) -> WireResponse:
+    asked = json.loads(request.body)
+    return answer({"status": "open", "reference": "S1", "page": "https://sixth.test/1"} | asked)
+
+
+@pytest.fixture
+def sixth(monkeypatch: pytest.MonkeyPatch, settings: Settings) -> None:
+    def make(facts: Any, usual: Any) -> Sixth:
+        return Sixth(facts["secret"], **usual)
+
+    monkeypatch.setitem(registry._MAKERS, "sixth", ("https://sixth.test", make))
+    monkeypatch.setattr(transport, "send", play)
+    common = settings.PROVIDERS["paytabs"]
+    settings.PROVIDERS = {"sixth": common | {"secret": SECRET}}
+    settings.PROVIDER_ORDER = ["sixth"]
+
+
+def test_its_payments_are_created_sent_told_of_and_completed(sixth: None, api: Client) -> None:
+    body = {"amount": "125.50", "currency": "AED"}
+    payment = api.post("/payments/v2/create", body, "application/json").json()["id"]
+    page = api.post(f"/payments/v2/process/{payment}", {}, "application/json").json()
+    assert (page["provider"], page["redirect_url"]) == ("sixth", "https://sixth.test/1")
+    key = GatewayOperation.objects.get().key
+    news = {"id": "E1", "key": key, "status": "paid", "reference": "S1"}
+    raw = json.dumps(news | {"amount": 12550, "currency": "AED"}).encode()
+    headers = {"X-Sixth": hmac_hex(SECRET.encode(), raw)}
+    for told in ("processed", "duplicate"):
+        path = "/webhooks/payments/sixth"
+        response = Client().post(path, raw, "application/json", headers=headers)
+        assert response.json()["status"] == told
+    assert api.get(f"/payments/v2/{payment}").json()["status"] == "completed"
+
+
+def test_what_it_cannot_do_is_a_409(sixth: None, api: Client) -> None:
+    body = {"amount": "125.50", "currency": "AED", "provider": "sixth", "capture": "manual"}
+    response = api.post("/payments/v2/create", body, "application/json")
+    assert response.status_code == 409
+    assert response.json()["errors"][0]["code"] == "not_supported"
+
+
+def test_a_stranger_signs_nothing(sixth: None, api: Client) -> None:
+    response = Client().post("/webhooks/payments/sixth", b"{}", "application/json")
+    assert response.status_code == 401

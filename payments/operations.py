@@ -203,6 +203,7 @@ def _write_down(operation: GatewayOperation, result: GatewayResult, heard_from: 
     operation.next_check_at = _next_check(operation, heard_from)
     operation.is_orphan = _is_orphan(operation)
     operation.save()
+    operation.remember_names()
 
 
 def _next_check(operation: GatewayOperation, heard_from: str) -> datetime | None:

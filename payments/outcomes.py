@@ -95,7 +95,9 @@ def _charge(
         payment.current_operation = operation
         payment.failure_code = operation.failure_code
         payment.failure_message = operation.failure_message
-        _move(payment, operation, heard_from)
+        payment.save()
+        if not operation.may_be_retried_by_payer():
+            _move(payment, operation, heard_from)
     return None
 
 

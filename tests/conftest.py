@@ -8,11 +8,14 @@ from uuid import uuid4
 import pytest
 import redis
 from django.conf import settings as django_settings
-from pytest_django import Settings
+from django.db import connection
+from pytest_django import DjangoDbBlocker, Settings
 
+from payments.events.guards import AppendOnly
 from tests.callers import api, provider
 
 __all__ = ["api", "provider"]
+HISTORY = AppendOnly("payments_storedevent")
 
 
 @pytest.fixture(scope="session")
@@ -26,6 +29,14 @@ def django_db_modify_db_settings(tmp_path_factory: pytest.TempPathFactory) -> No
     if database["ENGINE"].endswith("sqlite3"):
         name = tmp_path_factory.mktemp("database") / "test.sqlite3"
     database.setdefault("TEST", {})["NAME"] = str(name)
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> None:
+    """Tests are emptied after themselves, which an append-only table would not suffer."""
+    with django_db_blocker.unblock(), connection.cursor() as cursor:
+        for statement in HISTORY.releases(connection.vendor):
+            cursor.execute(statement)
 
 
 @pytest.fixture(autouse=True)

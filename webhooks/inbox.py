@@ -4,6 +4,7 @@ Claim, effect and mark are one commit. A crash leaves nothing and the provider s
 deliveries at once meet at the unique row, where one waits for the other and then is a duplicate.
 """
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import partial
@@ -37,6 +38,12 @@ class Delivery:
     headers: Mapping[str, str] = field(repr=False)
     source_address: str = ""
     external_event_id: str = ""
+    delivery_id: str = ""
+
+    @property
+    def digest(self) -> str:
+        """What tells this body from every other."""
+        return hashlib.sha256(self.body).hexdigest()
 
 
 def process(delivery: Delivery, event: GatewayEvent) -> str:
@@ -51,6 +58,16 @@ def process(delivery: Delivery, event: GatewayEvent) -> str:
     except Exception as error:
         _mark_failed(delivery, event, error)
         raise
+
+
+def bears_another_body(delivery: Delivery) -> bool:
+    """Whether this delivery's own name came before with another body: then one is forged."""
+    if not delivery.delivery_id:
+        return False
+    namesakes = PaymentWebhookEvent.objects.filter(
+        provider=delivery.provider, delivery_id=delivery.delivery_id
+    )
+    return namesakes.exclude(body_digest=delivery.digest).exists()
 
 
 def is_settled(provider: str, event_id: str) -> bool:
@@ -78,6 +95,8 @@ def claim(delivery: Delivery, event_id: str, event_type: str) -> PaymentWebhookE
         body=delivery.body,
         headers=redact(dict(delivery.headers)),
         external_event_id=delivery.external_event_id,
+        delivery_id=delivery.delivery_id,
+        body_digest=delivery.digest,
         source_address=delivery.source_address,
         correlation_id=context.current().correlation_id,
     )

@@ -31,6 +31,8 @@ class PaymentWebhookEvent(models.Model):
     status = models.CharField(max_length=12, choices=Status, default=Status.PROCESSING)
     body = SealedField()
     headers = models.JSONField(default=dict)
+    delivery_id = models.CharField(max_length=191, blank=True)
+    body_digest = models.CharField(max_length=64, blank=True)
     external_event_id = models.CharField(max_length=191, blank=True)
     payment = models.ForeignKey(
         "payments.Payment", models.PROTECT, null=True, blank=True, related_name="webhook_events"
@@ -55,6 +57,11 @@ class PaymentWebhookEvent(models.Model):
         indexes = [
             models.Index(fields=["status", "received_at"], name="webhook_by_status"),
             models.Index(fields=["provider", "-received_at"], name="webhook_by_provider"),
+            models.Index(
+                fields=["provider", "delivery_id"],
+                condition=~Q(delivery_id=""),
+                name="webhook_by_delivery",
+            ),
         ]
 
     def __str__(self) -> str:

@@ -1,6 +1,5 @@
 """Raw bytes in, acknowledgement out. Nothing parses a body before it is verified."""
 
-import hashlib
 from collections.abc import Callable
 from typing import Any
 
@@ -101,6 +100,7 @@ def _processed(
         headers=dict(request.headers),
         source_address=client_address(request),
         external_event_id=request.headers.get("X-Webhook-Event-ID", "")[:191],
+        delivery_id=gateway.delivery_id(admission.headers_of(request))[:191],
     )
     try:
         events = opened(gateway, body)
@@ -110,9 +110,12 @@ def _processed(
         # Verified, and yet not to be read: kept for a person, whatever the reason.
         if not isinstance(error, Unreadable):
             log.exception("notification_unreadable", provider=gateway.name)
-        event_id = "unreadable:" + hashlib.sha256(body).hexdigest()
+        event_id = f"unreadable:{delivery.digest}"
         status = inbox.park_unreadable(delivery, event_id, str(error) or type(error).__name__)
         return {"status": status, "event_id": event_id}
+    if inbox.bears_another_body(delivery):
+        detail = "The signature does not fit the body."
+        raise Refused(401, "invalid_signature", detail, "a delivery's name with another body")
     answers = [
         {"status": inbox.process(delivery, _confirmed(gateway, e)), "event_id": e.id}
         for e in events

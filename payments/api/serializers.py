@@ -163,8 +163,10 @@ class PaymentSerializer(serializers.Serializer[Payment]):
     @extend_schema_field({"type": ["string", "null"], "format": "uri"})
     def get_redirect_url(self, payment: Payment) -> str | None:
         operation = payment.current_operation
-        waits = operation is not None and operation.outcome == Outcome.ACTION_REQUIRED
-        return operation.redirect_url if operation and waits else None
+        if operation is None:
+            return None
+        waits = operation.outcome == Outcome.ACTION_REQUIRED or operation.may_be_retried_by_payer()
+        return operation.redirect_url if waits else None
 
     @extend_schema_field(CustomerSerializer)
     def get_customer(self, payment: Payment) -> dict[str, Any]:

@@ -101,6 +101,10 @@ class Gateway(ABC):
         """The token in the answer to `token_request`; None where there is none."""
         return None
 
+    def delivery_id(self, headers: Headers) -> str:
+        """The gateway's name for this very delivery, where a name must never bear two bodies."""
+        return ""
+
     def evidence_request(self, headers: Headers) -> WireRequest | None:
         """What `verify` must have fetched first (a certificate). Raises SignatureInvalid."""
         return None

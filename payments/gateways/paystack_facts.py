@@ -88,7 +88,8 @@ def capture_in(data: dict[str, Any], transaction: str) -> GatewayResult:
 
 def release_in(data: dict[str, Any]) -> GatewayResult:
     told = _result_in(OperationKind.VOID, data, _money_in(data, "amount"))
-    return replace(told, parent_reference=text_of(data, "reference"))
+    number, parent = text_of(data, "id"), text_of(data, "reference")
+    return replace(told, reference=number, parent_reference=parent)
 
 
 def refund_in(data: dict[str, Any]) -> GatewayResult:

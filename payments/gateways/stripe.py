@@ -329,8 +329,8 @@ def _event(news: dict[str, Any]) -> GatewayEvent:
         case _:
             return event
     exchange = {"notification": redact(news)}
-    result = replace(event.result, exchange=exchange) if event.result else None
-    return replace(event, result=result, references=references_of(thing))
+    told = replace(event.result, exchange=exchange) if event.result else None
+    return replace(event, result=told, references=references_of(thing))
 
 
 def _session_news(name: str, session: dict[str, Any]) -> GatewayResult:

@@ -173,6 +173,8 @@ def follow_up_result(kind: OperationKind, key: str, answer: dict[str, Any]) -> G
     if not word or not table:
         return UNKNOWN
     outcome = table.get(word, Outcome.PENDING)
+    if outcome is Outcome.NOT_SENT:
+        return GatewayResult(outcome)
     if kind is OperationKind.CAPTURE and word == "succeeded" and capture_key_of(thing) != key:
         outcome = Outcome.DECLINED  # it was captured, yet not by this operation
     too_late = Failure(FailureCode.PROVIDER_ERROR, f"The payment is {word} already.")

@@ -3,7 +3,7 @@
 from payments.events.models import StoredEvent, Stream
 from payments.models.access import ApiKey
 from payments.models.idempotency import IdempotencyKey
-from payments.models.operation import GatewayOperation
+from payments.models.operation import GatewayName, GatewayOperation
 from payments.models.payment import Payment
 from payments.models.refund import Dispute, Refund
 from payments.models.settlement import Discrepancy
@@ -13,6 +13,7 @@ __all__ = [
     "ApiKey",
     "Discrepancy",
     "Dispute",
+    "GatewayName",
     "GatewayOperation",
     "IdempotencyKey",
     "Payment",

@@ -89,6 +89,14 @@ class GatewayOperation(models.Model):
     def __str__(self) -> str:
         return f"{self.kind} at {self.provider}: {self.outcome or 'no answer yet'}"
 
+    def remember_names(self) -> None:
+        """Let news find this operation by any name that its gateway has for it."""
+        names = {self.gateway_reference, *self.ids.values()} - {""}
+        GatewayName.objects.bulk_create(
+            [GatewayName(operation=self, provider=self.provider, name=name) for name in names],
+            ignore_conflicts=True,
+        )
+
     @property
     def key(self) -> str:
         """Our name for this operation at the gateway."""
@@ -111,6 +119,28 @@ class GatewayOperation(models.Model):
         """How long its call may still take, so that it ends `grace` before the deadline."""
         return self.deadline_at - grace - timezone.now()
 
+    def may_be_retried_by_payer(self) -> bool:
+        """A card was declined, and the page is still open for another."""
+        return self.outcome == Outcome.PENDING and bool(self.failure_code and self.redirect_url)
+
     def is_overdue(self) -> bool:
         """Whether its call must have ended by now, so that silence means it was interrupted."""
         return timezone.now() >= self.deadline_at
+
+
+class GatewayName(models.Model):
+    """One of the names that a gateway has for an operation: a session, an intent, a charge."""
+
+    operation = models.ForeignKey(GatewayOperation, models.CASCADE, related_name="names")
+    provider = models.CharField(max_length=20)
+    name = models.CharField(max_length=255)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["provider", "name", "operation"], name="one_row_per_gateway_name"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.name} at {self.provider}"

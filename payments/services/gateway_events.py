@@ -83,7 +83,8 @@ def _operation_of(provider: str, event: GatewayEvent) -> GatewayOperation:
         by_key = ours.filter(pk=UUID(hex=event.key)).first()
     except ValueError:
         by_key = None
-    found = by_key or ours.filter(gateway_reference__in=event.references).first()
+    named = ours.filter(names__name__in=event.references).order_by("started_at")
+    found = by_key or named.first()
     if found is None:
         raise NotOurs(f"No operation of ours at {provider} is called {event.key[:64]!r}.")
     return found

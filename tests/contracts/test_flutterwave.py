@@ -110,6 +110,14 @@ def test_an_unset_secret_verifies_nothing(headers: Any) -> None:
         flutterwave("").verify(headers, BODY, NOW)
 
 
+@pytest.mark.parametrize("name", ["event", "type"])
+def test_a_dispute_that_no_lookup_could_confirm_needs_the_stronger_proof(name: str) -> None:
+    body = json.dumps({name: "chargeback.created", "data": {}}).encode()
+    flutterwave().verify(((NEW, signed(body)),), body, NOW)
+    with pytest.raises(SignatureInvalid, match="unproven"):
+        flutterwave().verify(((OLD, HASH),), body, NOW)
+
+
 def test_a_notification_is_a_hint() -> None:
     assert flutterwave().proves_body is False
 

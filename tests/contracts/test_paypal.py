@@ -443,8 +443,9 @@ def charge(money: Money = Money(2500, "USD"), **facts: Any) -> Charge:
 
 ORDER = Handle("O1", {"order": "O1"})
 APPROVED = Handle("O1", {"order": "O1", "needs": "capture"})
-TO_AUTHORIZE = Handle("O1", {"order": "O1", "needs": "authorize"})
-RESERVED = Handle("O1", {"order": "O1", "needs": "authorize", "authorization": "A1"})
+TO_RESERVE = {"order": "O1", "needs": "capture", "intent": "authorize"}
+TO_AUTHORIZE = Handle("O1", TO_RESERVE)
+RESERVED = Handle("O1", TO_RESERVE | {"authorization": "A1"})
 TAKEN = Handle("O1", {"order": "O1", "needs": "capture", "capture": "C1"})
 FIVE = Money(500, "USD")
 CAPTURE = Capture("k2", FIVE, RESERVED)
@@ -825,18 +826,15 @@ def test_a_reservation_has_no_page_to_go_back_to() -> None:
 
 
 @pytest.mark.parametrize(
-    ("intent", "needs", "kind"),
-    [
-        ("CAPTURE", "capture", OperationKind.CHARGE),
-        ("AUTHORIZE", "authorize", OperationKind.AUTHORIZE),
-    ],
+    ("intent", "kind"),
+    [("CAPTURE", OperationKind.CHARGE), ("AUTHORIZE", OperationKind.AUTHORIZE)],
 )
 def test_an_approved_order_is_not_paid_but_needs_its_next_step(
-    intent: str, needs: str, kind: OperationKind
+    intent: str, kind: OperationKind
 ) -> None:
     result = answered(Lookup("k1", kind, ORDER), 200, order("APPROVED", intent))
     assert (result.outcome, result.kind) == (Outcome.PENDING, kind)
-    assert result.ids == {"order": "O1", "needs": needs}
+    assert result.ids == {"order": "O1", "needs": "capture", "intent": intent.lower()}
     assert (result.redirect_url, result.unlisted_word) == ("", "")
 
 
@@ -981,8 +979,12 @@ def test_a_word_that_is_not_listed_is_pending_and_an_alarm(word: str) -> None:
 
 @pytest.mark.parametrize(
     ("code", "failure"),
-    [("5120", FailureCode.INSUFFICIENT_FUNDS), ("0500", FailureCode.CARD_DECLINED)]
-    + [("", FailureCode.CARD_DECLINED), (5120, FailureCode.CARD_DECLINED)],
+    [
+        ("5120", FailureCode.INSUFFICIENT_FUNDS),
+        ("0500", FailureCode.CARD_DECLINED),
+        ("", FailureCode.CARD_DECLINED),
+        (5120, FailureCode.CARD_DECLINED),
+    ],
 )
 def test_a_declined_capture_says_why(code: Any, failure: FailureCode) -> None:
     declined = payment("DECLINED", processor_response={"response_code": code})
@@ -1132,7 +1134,7 @@ def test_an_approved_order_is_news_that_asks_for_its_capture() -> None:
     assert found.family is Family.PAYMENT
     assert found.result is not None
     assert found.result.outcome is Outcome.PENDING
-    assert found.result.ids == {"order": "O1", "needs": "capture"}
+    assert found.result.ids == {"order": "O1", "needs": "capture", "intent": "capture"}
     assert found.references == ("O1",)
 
 

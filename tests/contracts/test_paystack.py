@@ -370,6 +370,7 @@ def test_a_release_gives_back_the_whole() -> None:
     assert (result.outcome, result.kind, result.money) == (
         Outcome.SUCCEEDED, VOID, Money(10000, "ZAR"),
     )  # fmt: skip
+    assert (result.reference, result.parent_reference) == ("507", "auth1")
 
 
 @pytest.mark.parametrize(
@@ -570,6 +571,7 @@ def test_news_of_a_reservation_names_what_was_done_with_it(
     assert news.result is not None
     assert (news.result.kind, news.result.outcome, news.key) == (kind, outcome, key)
     assert "auth1" in (news.key, news.result.parent_reference)
+    assert news.result.reference in news.references or not news.result.reference
 
 
 def test_a_refund_names_its_charge_and_has_no_id() -> None:

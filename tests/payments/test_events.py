@@ -4,10 +4,11 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from django.db import connection, transaction
+from django.db import DatabaseError, connection, transaction
 
 from payments import signals
 from payments.events import context
+from payments.events.guards import AppendOnly
 from payments.events.models import StoredEvent, Stream
 from payments.events.signal import Aggregate, EventSignal, all_signals, signal_named
 from payments.events.store import BrokenChain, record, verify_stream
@@ -95,6 +96,31 @@ def test_a_history_that_was_tampered_with_does_not_verify(statement: str) -> Non
         cursor.execute(statement)
     with pytest.raises(BrokenChain):
         verify_stream(PAYMENT)
+
+
+FORBIDDEN = {
+    "update": "UPDATE payments_storedevent SET data = '{}'",
+    "delete": "DELETE FROM payments_storedevent",
+    "replace": "INSERT OR REPLACE INTO payments_storedevent SELECT * FROM payments_storedevent",
+    "truncate": "TRUNCATE payments_storedevent",
+}
+POSSIBLE = {
+    "sqlite": ("update", "delete", "replace"),
+    "postgresql": ("update", "delete", "truncate"),
+}
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("verb", POSSIBLE[connection.vendor])
+def test_the_database_itself_keeps_the_history(verb: str) -> None:
+    write(2)
+    with connection.cursor() as cursor:
+        for statement in AppendOnly("payments_storedevent").guards(connection.vendor):
+            cursor.execute(statement)
+        with pytest.raises(DatabaseError, match="append-only"), transaction.atomic():
+            cursor.execute(FORBIDDEN[verb])
+    write(1)
+    assert verify_stream(PAYMENT) == 3
 
 
 @pytest.mark.django_db

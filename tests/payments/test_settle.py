@@ -165,6 +165,16 @@ def test_money_that_the_provider_holds_is_busy_and_its_page_no_longer_offered() 
     assert settled(operation, paid()).status == PaymentStatus.COMPLETED
 
 
+def test_a_declined_card_leaves_the_page_open_for_another() -> None:
+    operation = begin(payment := new_payment())
+    tried = replace(declined(), outcome=Outcome.PENDING)
+    waiting = settled(operation, page(), tried)
+    assert (waiting.status, waiting.failure_code) == ("requires_action", "card_declined")
+    done = settled(operation, paid())
+    assert (done.status, done.failure_code) == (PaymentStatus.COMPLETED, "")
+    assert story(payment)[-1] == "completed"
+
+
 def test_a_success_that_is_taken_back_is_shown_to_a_person() -> None:
     operation = begin(payment := new_payment())
     voided = replace(declined(), takes_back=True)

@@ -86,12 +86,12 @@ class PayPal(Gateway):
 
     def token_of(self, response: WireResponse) -> Token | None:
         answer = mapping(response.json_value())
-        text, seconds = answer.get("access_token"), answer.get("expires_in")
-        if response.status != 200 or not isinstance(text, str) or type(seconds) is not int:
+        token, seconds = text(answer, "access_token"), answer.get("expires_in")
+        if response.status != 200 or type(seconds) is not int or seconds <= 0:
             return None
-        if not re.fullmatch(r"[!-~]+", text) or seconds <= 0:
+        if not re.fullmatch(r"[!-~]+", token):
             return None
-        return Token(text, timedelta(seconds=min(seconds, _LONGEST_TOKEN_LIFE)))
+        return Token(token, timedelta(seconds=min(seconds, _LONGEST_TOKEN_LIFE)))
 
     def request_for(self, order: Order, token: str = "") -> WireRequest:
         headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}

@@ -14,6 +14,7 @@ from payments.gateways.paypal.reading import failure, issue, link, money, part, 
 from payments.gateways.paypal.words import (
     AUTHORIZATIONS,
     CAPTURES,
+    DECLINES,
     DONE_BEFORE,
     KINDS,
     ORDERS,
@@ -21,6 +22,7 @@ from payments.gateways.paypal.words import (
     REFUNDS,
     VOIDS,
 )
+from payments.gateways.reading import clean
 from payments.statuses import FailureCode, OperationKind, Outcome
 
 _PAGES = (OperationKind.CHARGE, OperationKind.AUTHORIZE)
@@ -29,7 +31,6 @@ _ENDINGS = {
     "VOIDED": FailureCode.CANCELLED_BY_PAYER,
     "CANCELLED": FailureCode.PROVIDER_ERROR,
 }
-_NEXT_STEPS = {OperationKind.CHARGE: "capture", OperationKind.AUTHORIZE: "authorize"}
 
 
 def answered(order: Order, status: int, answer: Any) -> GatewayResult:
@@ -141,7 +142,8 @@ def order_in(order: dict[str, Any]) -> GatewayResult:
     result = _told(ORDERS, word, reference)
     ids = {"order": reference}
     if word == "APPROVED":
-        ids["needs"] = _NEXT_STEPS[kind or OperationKind.CHARGE]
+        # Whichever step it is: the intent says that the money shall only be reserved by it.
+        ids |= {"needs": "capture", "intent": text(order, "intent").lower()}
     url = link(order, "payer-action", "approve")
     waits = result.outcome is Outcome.ACTION_REQUIRED
     return replace(result, kind=kind, ids=ids, redirect_url=url if waits else "")
@@ -167,7 +169,7 @@ def _own_id(result: GatewayResult) -> str:
 
 
 def _method_in(order: dict[str, Any]) -> str:
-    return next(iter(part(order, "payment_source")), "")[:40]
+    return clean(next(iter(part(order, "payment_source")), ""))[:40]
 
 
 def _payments(order: dict[str, Any], name: str) -> list[dict[str, Any]]:
@@ -181,11 +183,14 @@ def capture_in(capture: dict[str, Any]) -> GatewayResult:
     own, authorization = text(capture, "id"), related.get("authorization", "")
     result = _told(CAPTURES, text(capture, "status").upper(), own)
     kind = OperationKind.CAPTURE if authorization else OperationKind.CHARGE
+    code = DECLINES.get(text(part(capture, "processor_response"), "response_code"))
+    why = result.failure and replace(result.failure, code=code or result.failure.code)
     return replace(
         result,
         kind=kind,
         reference=own if authorization else related.get("order", ""),
         parent_reference=authorization,
+        failure=why,
         money=money(capture.get("amount")),
         ids=related | {"capture": own},
     )

@@ -51,7 +51,7 @@ def _capture(order: Capture) -> tuple[str, dict[str, Any]]:
         body = {"amount": _amount(order.money), "invoice_id": order.key, "final_capture": True}
         path = f"/v2/payments/authorizations/{_known(ids['authorization'], 'authorization')}"
         return f"{path}/capture", body
-    step = "authorize" if ids.get("needs") == "authorize" else "capture"
+    step = "authorize" if ids.get("intent") == "authorize" else "capture"
     return f"/v2/checkout/orders/{_order_id(order.parent)}/{step}", {}
 
 

@@ -62,7 +62,9 @@ DISPUTES = {
     "RESOLVED_BUYER_FAVOUR": DisputeStatus.LOST,
     "ACCEPTED": DisputeStatus.LOST,
 }
+# Issues of a refusal, and a processor's codes in a capture that was declined.
 DECLINES = {
+    "5120": FailureCode.INSUFFICIENT_FUNDS,
     "INSTRUMENT_DECLINED": FailureCode.CARD_DECLINED,
     "TRANSACTION_REFUSED": FailureCode.CARD_DECLINED,
     "MAX_NUMBER_OF_PAYMENT_ATTEMPTS_EXCEEDED": FailureCode.CARD_DECLINED,

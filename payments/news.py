@@ -40,9 +40,12 @@ def moves_forward(operation: GatewayOperation, result: GatewayResult) -> bool:
 
 
 def difference_in(
-    operation: GatewayOperation, result: GatewayResult, heard_from: str
+    operation: GatewayOperation, result: GatewayResult, heard_from: str, *, is_given_back: bool
 ) -> Difference | None:
     """Where a final outcome contradicts what we asked for, or None.
+
+    `is_given_back` says that the payment's money went back already, by our own hand or by a lost
+    dispute: then "taken back" is no surprise.
 
     A lookup is asked by our own key, so whatever transaction it finds is ours; a notification
     about another transaction than the one we were given is not believed on its own.
@@ -53,7 +56,7 @@ def difference_in(
         return other
     if result.outcome is Outcome.SUCCEEDED:
         return _other_kind(operation, result) or _other_money(operation, result)
-    return _taken_back(operation, result)
+    return None if is_given_back else _taken_back(operation, result)
 
 
 def _other_kind(operation: GatewayOperation, result: GatewayResult) -> Difference | None:

@@ -165,7 +165,8 @@ def settle(operation_id: UUID, result: GatewayResult, *, heard_from: str) -> Pay
     with lifecycle.hold(payment_id) as payment:
         operation = GatewayOperation.objects.get(pk=operation_id)
         _sound_unlisted_word(operation, result)
-        difference = news.difference_in(operation, result, heard_from)
+        is_back = outcomes.is_given_back(payment)
+        difference = news.difference_in(operation, result, heard_from, is_given_back=is_back)
         difference = difference or news.excess_in(operation, result, outcomes.refundable(payment))
         if difference:
             outcomes.contradict(payment, operation, difference, heard_from)
@@ -193,7 +194,8 @@ def _write_down(operation: GatewayOperation, result: GatewayResult, heard_from: 
     operation.outcome = result.outcome
     operation.answered_at = operation.answered_at or timezone.now()
     operation.gateway_reference = result.reference or operation.gateway_reference
-    operation.ids = operation.ids | dict(result.ids)
+    # What an answer "needs" next is true of that answer alone.
+    operation.ids |= {name: value for name, value in result.ids.items() if name != "needs"}
     operation.redirect_url = result.redirect_url or operation.redirect_url
     operation.failure_code = failure.code if failure else ""
     operation.failure_message = failure.message[:255] if failure else ""

@@ -25,6 +25,7 @@ from payments.statuses import (
 log = structlog.get_logger(__name__)
 
 ENDED = (PaymentStatus.FAILED, PaymentStatus.CANCELLED, PaymentStatus.EXPIRED)
+_GIVEN_BACK = (PaymentStatus.REFUNDED, PaymentStatus.CHARGED_BACK, PaymentStatus.CANCELLED)
 _SUCCESS = (PaymentStatus.AUTHORIZED, PaymentStatus.COMPLETED)
 _SIGNALS: dict[PaymentStatus, EventSignal] = {
     PaymentStatus.CREATED: signals.payment_status_changed,
@@ -171,6 +172,12 @@ def status_after_refunds(payment: Payment) -> PaymentStatus:
         return PaymentStatus.COMPLETED
     in_full = payment.amount_refunded == payment.amount_captured
     return PaymentStatus.REFUNDED if in_full else PaymentStatus.PARTIALLY_REFUNDED
+
+
+def is_given_back(payment: Payment) -> bool:
+    """Whether nothing of what was taken is left, or is going back right now, and we know why."""
+    ours = payment.operations.filter(kind__in=[OperationKind.VOID, OperationKind.REFUND])
+    return payment.status in _GIVEN_BACK or any(each.is_open() for each in ours)
 
 
 def refundable(payment: Payment) -> Money:

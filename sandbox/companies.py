@@ -9,13 +9,14 @@ A company is a module with the same few names, whichever it is:
     VERBS                      which verbs it understands
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Mapping
 from typing import Protocol, cast
 
+from django.conf import settings
 from django.http import HttpRequest, HttpResponseBase
 from django.urls import URLPattern
 
-from sandbox import paytabs
+from sandbox import flutterwave, paypal, paystack, paytabs, stripe
 from sandbox.models import Payment
 
 View = Callable[[HttpRequest], HttpResponseBase]
@@ -24,14 +25,26 @@ View = Callable[[HttpRequest], HttpResponseBase]
 class Company(Protocol):
     __name__: str
     NAME: str
-    API_PATHS: frozenset[str]
+    API_PATHS: Container[str]
     VERBS: frozenset[str]
     urlpatterns: list[URLPattern]
 
     def act(self, payment: Payment, verb: str) -> None: ...
 
 
-COMPANIES: Mapping[str, Company] = {paytabs.NAME: cast("Company", paytabs)}
+_ALL = (
+    paytabs,
+    stripe,
+    paypal,
+    flutterwave,
+    paystack,
+)
+# Only those that have a port: the others' credentials were not given.
+COMPANIES: Mapping[str, Company] = {
+    company.NAME: cast("Company", company)
+    for company in _ALL
+    if company.NAME in settings.COMPANY_PORTS
+}
 
 
 def company_of(request: HttpRequest) -> str | None:

@@ -52,6 +52,18 @@ SANDBOX_PORT = _whole_number("SANDBOX_PORT", 8001, 1, HIGHEST_PORT - 1)
 COMPANY_PORTS = {
     "paytabs": _whole_number("SANDBOX_PAYTABS_PORT", SANDBOX_PORT + 1, 1, HIGHEST_PORT),
 }
+# The others are played where their credentials are given, each at the next port.
+_CREDENTIALS = {
+    "stripe": "STRIPE_SECRET_KEY",
+    "paypal": "PAYPAL_CLIENT_SECRET",
+    "flutterwave": "FLUTTERWAVE_SECRET_KEY",
+    "paystack": "PAYSTACK_SECRET_KEY",
+}
+for _place, (_name, _credential) in enumerate(_CREDENTIALS.items(), start=2):
+    if os.environ.get(_credential, "").strip():
+        COMPANY_PORTS[_name] = _whole_number(
+            f"SANDBOX_{_name.upper()}_PORT", SANDBOX_PORT + _place, 1, HIGHEST_PORT
+        )
 if SANDBOX_PORT in COMPANY_PORTS.values():
     raise ImproperlyConfigured(f"SANDBOX_PAYTABS_PORT: {SANDBOX_PORT} is the control panel's own")
 RETRY_DELAYS = _seconds("SANDBOX_RETRY_DELAYS", "1,2,4,8,16")
@@ -61,6 +73,30 @@ PAYTABS_SERVER_KEY = _required("PAYTABS_SERVER_KEY", "give the server key caller
 _required("PAYTABS_PROFILE_ID", "give the profile number callers will use")
 PAYTABS_PROFILE_ID = _whole_number("PAYTABS_PROFILE_ID", 0, 1, 10**12)
 PAYTABS_IPN_URL = _address("SANDBOX_PAYTABS_IPN_URL")
+if "stripe" in COMPANY_PORTS:
+    STRIPE_SECRET_KEY = _required("STRIPE_SECRET_KEY", "give the key callers will use")
+    # Several while one is rolled: then every notice bears a signature by each.
+    STRIPE_WEBHOOK_SECRETS = _required(
+        "STRIPE_WEBHOOK_SECRET", "give what notices are to be signed with"
+    ).split(",")
+    STRIPE_WEBHOOK_URL = _address("SANDBOX_STRIPE_WEBHOOK_URL")
+if "paypal" in COMPANY_PORTS:
+    PAYPAL_CLIENT_ID = _required("PAYPAL_CLIENT_ID", "give the client id callers will use")
+    PAYPAL_CLIENT_SECRET = _required("PAYPAL_CLIENT_SECRET", "give the secret callers will use")
+    PAYPAL_WEBHOOK_ID = _required("PAYPAL_WEBHOOK_ID", "give what notices are to be signed for")
+    PAYPAL_WEBHOOK_URL = _address("SANDBOX_PAYPAL_WEBHOOK_URL")
+if "flutterwave" in COMPANY_PORTS:
+    FLUTTERWAVE_SECRET_KEY = _required("FLUTTERWAVE_SECRET_KEY", "give the key callers will use")
+    # Of several, which a merchant takes while they change, the first is sent.
+    FLUTTERWAVE_WEBHOOK_SECRET = _required(
+        "FLUTTERWAVE_WEBHOOK_SECRET", "give the word that notices are to bear"
+    ).split(",")[0]
+    FLUTTERWAVE_WEBHOOK_URL = _address("SANDBOX_FLUTTERWAVE_WEBHOOK_URL")
+if "paystack" in COMPANY_PORTS:
+    PAYSTACK_SECRET_KEY = _required("PAYSTACK_SECRET_KEY", "give the key callers will use")
+    _given = os.environ.get("PAYSTACK_WEBHOOK_SECRET", "").strip() or PAYSTACK_SECRET_KEY
+    PAYSTACK_WEBHOOK_SECRET = _given.split(",")[0]
+    PAYSTACK_WEBHOOK_URL = _address("SANDBOX_PAYSTACK_WEBHOOK_URL")
 
 DATA = Path(os.environ.get("SANDBOX_DATA", "").strip() or "var/sandbox")
 DATABASES = {

@@ -14,6 +14,8 @@ from payments.statuses import OPEN_OUTCOMES, OperationKind, Outcome
 _OPEN = Q(outcome__isnull=True) | Q(outcome__in=sorted(OPEN_OUTCOMES))
 _TAKES_MONEY = Q(kind__in=[OperationKind.CHARGE, OperationKind.AUTHORIZE])
 
+# Kept for later orders, and not unique to an operation.
+_NO_NAMES = frozenset({"intent"})
 _ENDS_A_HOLD = Q(kind__in=[OperationKind.CAPTURE, OperationKind.VOID])
 
 
@@ -91,7 +93,8 @@ class GatewayOperation(models.Model):
 
     def remember_names(self) -> None:
         """Let news find this operation by any name that its gateway has for it."""
-        names = {self.gateway_reference, *self.ids.values()} - {""}
+        ids = {value for name, value in self.ids.items() if name not in _NO_NAMES}
+        names = {self.gateway_reference, *ids} - {""}
         GatewayName.objects.bulk_create(
             [GatewayName(operation=self, provider=self.provider, name=name) for name in names],
             ignore_conflicts=True,

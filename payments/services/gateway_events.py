@@ -3,6 +3,8 @@
 from dataclasses import replace
 from uuid import UUID
 
+from django.db.models import QuerySet
+
 from payments import lifecycle, operations, outcomes
 from payments.errors import DomainError
 from payments.gateways.contract import Gateway
@@ -71,6 +73,18 @@ def apply_gateway_event(provider: str, event: GatewayEvent) -> Payment:
         return payment
 
 
+def _follow_up_of(ours: QuerySet[GatewayOperation], event: GatewayEvent) -> GatewayOperation | None:
+    """Some news of a refund names its charge alone: then it is the one of this amount."""
+    told = event.result
+    if told is None or told.kind not in _FOLLOW_UPS or not told.parent_reference or not told.money:
+        return None
+    children = ours.filter(
+        kind=told.kind, amount=told.money.amount, parent__names__name=told.parent_reference
+    )
+    newest_first = list(children.order_by("-started_at"))
+    return next(filter(GatewayOperation.is_open, newest_first), next(iter(newest_first), None))
+
+
 def _is_unexpected(operation: GatewayOperation, event: GatewayEvent) -> bool:
     told = event.result.kind if event.result else None
     return told in _FOLLOW_UPS and told != operation.kind
@@ -84,7 +98,7 @@ def _operation_of(provider: str, event: GatewayEvent) -> GatewayOperation:
     except ValueError:
         by_key = None
     named = ours.filter(names__name__in=event.references).order_by("started_at")
-    found = by_key or named.first()
+    found = by_key or named.first() or _follow_up_of(ours, event)
     if found is None:
         raise NotOurs(f"No operation of ours at {provider} is called {event.key[:64]!r}.")
     return found

@@ -25,6 +25,10 @@ def running_sandbox(
     process = SandboxProcess(
         tmp_path_factory.mktemp("sandbox"),
         ipn_url=f"{running_receiver.url}/ipn",
+        SANDBOX_STRIPE_WEBHOOK_URL=f"{running_receiver.url}/stripe",
+        SANDBOX_PAYPAL_WEBHOOK_URL=f"{running_receiver.url}/paypal",
+        SANDBOX_FLUTTERWAVE_WEBHOOK_URL=f"{running_receiver.url}/flutterwave",
+        SANDBOX_PAYSTACK_WEBHOOK_URL=f"{running_receiver.url}/paystack",
         SANDBOX_RETRY_DELAYS=RETRY_DELAYS,
         SANDBOX_DUPLICATE_WINDOW="120",
     )

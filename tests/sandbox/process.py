@@ -16,6 +16,14 @@ import requests
 ROOT = Path(__file__).resolve().parents[2]
 PROFILE_ID = 100001
 SERVER_KEY = "STESTONLY01-TESTONLYKEY02-TESTONLY03"
+STRIPE_KEY = "sk_test_TESTONLY"
+STRIPE_SECRET = "whsec_TESTONLY"
+PAYPAL_ID, PAYPAL_SECRET, PAYPAL_WEBHOOK = "ATESTONLY", "ETESTONLY", "WHTESTONLY"
+FLUTTERWAVE_KEY = "FLWSECK_TEST-0001-X"
+FLUTTERWAVE_SECRET = "flw-secret-hash-TESTONLY"
+PAYSTACK_KEY = "sk_test_TESTONLY_0001"
+# In the order of their ports.
+PROVIDERS = ["paytabs", "stripe", "paypal", "flutterwave", "paystack"]
 READY_WITHIN_SECONDS = 20
 # Between choosing a free port and taking it, another test may take it.
 TRIES_FOR_PORTS = 5
@@ -65,7 +73,7 @@ class SandboxProcess:
             self._launch()
             return None
         for _ in range(TRIES_FOR_PORTS):
-            self._ports = free_ports(2)
+            self._ports = free_ports(1 + len(PROVIDERS))
             try:
                 return self._launch()
             except PortTaken:
@@ -127,13 +135,21 @@ class SandboxProcess:
         own = {
             "DJANGO_DEBUG": "true",
             "SANDBOX_PORT": str(self._ports[0]),
-            "SANDBOX_PAYTABS_PORT": str(self._ports[1]),
             "SANDBOX_DATA": str(self.data),
             "SANDBOX_PAYTABS_IPN_URL": self._ipn_url,
             "PAYTABS_PROFILE_ID": str(PROFILE_ID),
             "PAYTABS_SERVER_KEY": SERVER_KEY,
+            "STRIPE_SECRET_KEY": STRIPE_KEY,
+            "STRIPE_WEBHOOK_SECRET": STRIPE_SECRET,
+            "FLUTTERWAVE_SECRET_KEY": FLUTTERWAVE_KEY,
+            "FLUTTERWAVE_WEBHOOK_SECRET": FLUTTERWAVE_SECRET,
+            "PAYSTACK_SECRET_KEY": PAYSTACK_KEY,
+            "PAYPAL_CLIENT_ID": PAYPAL_ID,
+            "PAYPAL_CLIENT_SECRET": PAYPAL_SECRET,
+            "PAYPAL_WEBHOOK_ID": PAYPAL_WEBHOOK,
         }
-        return {"PATH": os.environ["PATH"]} | own | self._environment
+        ports = {f"SANDBOX_{p.upper()}_PORT": str(self.provider_port(p)) for p in PROVIDERS}
+        return {"PATH": os.environ["PATH"]} | own | ports | self._environment
 
     @property
     def log(self) -> str:
@@ -149,7 +165,7 @@ class SandboxProcess:
         return f"http://127.0.0.1:{self.provider_port(provider)}"
 
     def provider_port(self, provider: str) -> int:
-        return self._ports[1 + ["paytabs"].index(provider)]
+        return self._ports[1 + PROVIDERS.index(provider)]
 
     def put(self, dials: Mapping[str, Any], provider: str = "paytabs") -> dict[str, Any]:
         """Turn dials; all of them as they stand then."""

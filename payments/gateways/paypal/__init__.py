@@ -30,7 +30,7 @@ from payments.gateways.paypal.orders import effect_of, lookup_path
 from payments.gateways.paypal.reading import kept, mapping, part, text
 from payments.gateways.paypal.words import BASES, CERTIFICATE_HOSTS, CURRENCIES
 from payments.gateways.reading import moment_in, sole_header
-from payments.gateways.wire import Headers, WireRequest, WireResponse
+from payments.gateways.wire import Headers, WireRequest, WireResponse, header_values
 
 __all__ = ["BASES", "CERTIFICATE_HOSTS", "PayPal"]
 

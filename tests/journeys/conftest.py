@@ -13,25 +13,25 @@ from pytest_django.live_server_helper import LiveServer
 
 from payments import tasks
 from payments.models import ApiKey
+from tests.journeys import providers
 from tests.sandbox.process import SandboxProcess
 
 
 @pytest.fixture(scope="session")
-def running_sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SandboxProcess]:
-    with SandboxProcess(tmp_path_factory.mktemp("sandbox")) as process:
+def running_sandbox(
+    tmp_path_factory: pytest.TempPathFactory, live_server: LiveServer
+) -> Iterator[SandboxProcess]:
+    told = providers.webhook_addresses(live_server.url)
+    with SandboxProcess(tmp_path_factory.mktemp("sandbox"), **told) as process:
         yield process
 
 
 @pytest.fixture
 def sandbox(running_sandbox: SandboxProcess, settings: Settings) -> SandboxProcess:
-    """PayTabs, as the service is told to find it; impatient, so that tests are quick."""
+    """Five companies, as the service is told to find them; PayTabs where none is named."""
     running_sandbox.reset()
-    told = {
-        "api_base": running_sandbox.provider_url("paytabs"),
-        "timeout": timedelta(seconds=1.5),
-        "settling_time": timedelta(seconds=20),
-    }
-    settings.PROVIDERS = {"paytabs": settings.PROVIDERS["paytabs"] | told}
+    settings.PROVIDERS = providers.settings_for(running_sandbox, settings.PROVIDERS["paytabs"])
+    settings.PROVIDER_ORDER = ["paytabs"]
     return running_sandbox
 
 
@@ -104,6 +104,7 @@ def sweep_after(**later: float) -> None:
         tasks.recover_open_operations.run()
 
 
-def taken(sandbox: SandboxProcess) -> list[str]:
+def taken(sandbox: SandboxProcess, provider: str = "paytabs") -> list[str]:
     """What the provider says it took, one amount a transaction."""
-    return [payment["captured"] for payment in sandbox.truth() if float(payment["captured"])]
+    told = sandbox.truth(provider)
+    return [payment["captured"] for payment in told if float(payment["captured"])]

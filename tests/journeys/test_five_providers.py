@@ -1,0 +1,223 @@
+"""Each provider over real HTTP: the end states agree with its own truth, to the minor unit."""
+
+from typing import Any
+
+import pytest
+
+from payments.models import Discrepancy, Dispute, Payment
+from tests.journeys.conftest import Merchant, eventually, sweep_after, taken
+from tests.sandbox.process import SandboxProcess
+from webhooks.models import PaymentWebhookEvent
+
+ALL = ["paytabs", "stripe", "paypal", "flutterwave", "paystack"]
+RESERVING = ["paytabs", "stripe", "paypal", "paystack"]
+MONEY = {
+    "paytabs": "AED",
+    "stripe": "USD",
+    "paypal": "USD",
+    "flutterwave": "NGN",
+    "paystack": "ZAR",
+}
+every_provider = pytest.mark.parametrize("provider", ALL)
+CUSTOMER = {"id": "c-1", "name": "Amal", "email": "amal@example.test"}
+
+
+def start(merchant: Merchant, provider: str, **facts: Any) -> str:
+    usual = {"provider": provider, "currency": MONEY[provider], "customer": CUSTOMER}
+    payment, _, _ = merchant.start(**(usual | facts))
+    return payment
+
+
+def act(sandbox: SandboxProcess, provider: str, verb: str) -> None:
+    sandbox.act(sandbox.truth(provider)[-1]["transaction_ref"], verb, provider)
+
+
+def paid(merchant: Merchant, sandbox: SandboxProcess, provider: str, **facts: Any) -> str:
+    payment = start(merchant, provider, **facts)
+    act(sandbox, provider, "approve")
+    merchant.wait_for(payment, "completed", "authorized")
+    return payment
+
+
+def truth(sandbox: SandboxProcess, provider: str) -> tuple[str, str]:
+    page = sandbox.truth(provider)[-1]
+    return page["captured"], page["refunded"]
+
+
+@every_provider
+def test_an_approved_payment_is_completed_once(
+    merchant: Merchant, sandbox: SandboxProcess, provider: str
+) -> None:
+    payment = paid(merchant, sandbox, provider)
+    body = merchant.get(f"/{payment}")
+    assert (body["status"], body["amount_captured"]) == ("completed", "125.50")
+    assert taken(sandbox, provider) == ["125.50"]
+    assert not Discrepancy.objects.exists()
+
+
+AMOUNTS = [
+    ("paytabs", "KWD", "3.125"),
+    ("paytabs", "JPY", "1200"),
+    ("stripe", "JPY", "1200"),
+    ("stripe", "KWD", "3.120"),
+    ("stripe", "AED", "125.50"),
+    ("stripe", "KES", "99.99"),
+    ("paypal", "JPY", "1200"),
+    ("paypal", "USD", "0.99"),
+    ("flutterwave", "NGN", "2500.25"),
+    ("flutterwave", "KES", "99.99"),
+    ("paystack", "NGN", "2500.25"),
+    ("paystack", "KES", "99.99"),
+]
+
+
+@pytest.mark.parametrize(("provider", "currency", "amount"), AMOUNTS)
+def test_every_currency_agrees_to_the_minor_unit(
+    merchant: Merchant, sandbox: SandboxProcess, provider: str, currency: str, amount: str
+) -> None:
+    payment = paid(merchant, sandbox, provider, currency=currency, amount=amount)
+    assert merchant.get(f"/{payment}")["amount_captured"] == amount
+    assert taken(sandbox, provider) == [amount]
+
+
+@every_provider
+def test_a_decline_takes_nothing(
+    merchant: Merchant, sandbox: SandboxProcess, provider: str
+) -> None:
+    payment = start(merchant, provider)
+    act(sandbox, provider, "decline")
+    sweep_after(minutes=2)
+    eventually(lambda: merchant.get(f"/{payment}")["failure"] or _page_open(merchant, payment))
+    assert taken(sandbox, provider) == []
+    assert merchant.get(f"/{payment}")["amount_captured"] in ("0.00", "0")
+
+
+def _page_open(merchant: Merchant, payment: str) -> bool:
+    return bool(merchant.get(f"/{payment}")["redirect_url"])
+
+
+@every_provider
+def test_two_partial_refunds_and_one_too_many(
+    merchant: Merchant, sandbox: SandboxProcess, provider: str
+) -> None:
+    payment = paid(merchant, sandbox, provider)
+    for amount in ("25.50", "60.00"):
+        assert merchant.post(f"/{payment}/refunds", {"amount": amount}).status_code == 201
+    assert merchant.post(f"/{payment}/refunds", {"amount": "40.01"}).status_code == 409
+    sweep_after(minutes=5)
+    body = merchant.get(f"/{payment}")
+    assert (body["status"], body["amount_refunded"]) == ("partially_refunded", "85.50")
+    assert truth(sandbox, provider) == ("125.50", "85.50")
+    assert Payment.objects.get(pk=payment).refund_pending == 0
+    assert not Discrepancy.objects.exists()
+
+
+@pytest.mark.parametrize("provider", RESERVING)
+def test_a_reservation_is_captured_in_part(
+    merchant: Merchant, sandbox: SandboxProcess, provider: str
+) -> None:
+    payment = paid(merchant, sandbox, provider, capture="manual")
+    assert merchant.get(f"/{payment}")["status"] == "authorized"
+    answer = merchant.post(f"/{payment}/capture", {"amount": "100.25"})
+    sweep_after(minutes=5)
+    body = merchant.get(f"/{payment}")
+    assert (body["status"], body["amount_captured"]) == ("completed", "100.25"), answer.text
+    assert truth(sandbox, provider)[0] == "100.25"
+
+
+@pytest.mark.parametrize("provider", RESERVING)
+def test_a_reservation_is_voided(
+    merchant: Merchant, sandbox: SandboxProcess, provider: str
+) -> None:
+    payment = paid(merchant, sandbox, provider, capture="manual")
+    merchant.post(f"/{payment}/cancel")
+    sweep_after(minutes=5)
+    assert merchant.get(f"/{payment}")["status"] == "cancelled"
+    assert taken(sandbox, provider) == []
+    assert not Discrepancy.objects.exists()
+
+
+def test_what_a_provider_cannot_do_is_a_409(merchant: Merchant, sandbox: SandboxProcess) -> None:
+    facts = {"amount": "1.00", "currency": "NGN", "provider": "flutterwave", "capture": "manual"}
+    answer = merchant.post("/create", facts)
+    assert (answer.status_code, answer.json()["errors"][0]["code"]) == (409, "not_supported")
+
+
+@every_provider
+def test_duplicated_and_shuffled_webhooks_change_nothing_more(
+    merchant: Merchant, sandbox: SandboxProcess, provider: str
+) -> None:
+    sandbox.put({"webhooks": {"duplicates": 2, "shuffle": True}, "seed": 5}, provider)
+    payment = paid(merchant, sandbox, provider)
+    eventually(lambda: all(n["attempts"] for n in sandbox.notices(provider)))
+    sweep_after(minutes=2)
+    assert merchant.get(f"/{payment}")["status"] == "completed"
+    assert merchant.story(payment).count("completed") == 1
+    assert taken(sandbox, provider) == ["125.50"]
+    assert not PaymentWebhookEvent.objects.filter(status__in=["failed", "processing"]).exists()
+
+
+@every_provider
+def test_forged_webhooks_complete_nothing(
+    merchant: Merchant, sandbox: SandboxProcess, provider: str
+) -> None:
+    sandbox.put({"webhooks": {"forge_rate": 1.0}, "seed": 5}, provider)
+    payment = start(merchant, provider)
+    act(sandbox, provider, "decline")
+    sweep_after(minutes=2)
+    body = merchant.get(f"/{payment}")
+    assert body["status"] != "completed"
+    assert body["amount_captured"] in ("0.00", "0")
+
+
+@every_provider
+def test_a_lost_webhook_is_made_good_by_recovery(
+    merchant: Merchant, sandbox: SandboxProcess, provider: str
+) -> None:
+    sandbox.put({"webhooks": {"enabled": False}}, provider)
+    payment = start(merchant, provider)
+    act(sandbox, provider, "approve")
+    sweep_after(minutes=2)
+    assert merchant.get(f"/{payment}")["status"] == "completed"
+    assert taken(sandbox, provider) == ["125.50"]
+
+
+@every_provider
+@pytest.mark.parametrize("deed", ["process", "refunds"])
+def test_a_lost_answer_ends_in_one_effect(
+    merchant: Merchant, sandbox: SandboxProcess, provider: str, deed: str
+) -> None:
+    facts = {"provider": provider, "currency": MONEY[provider], "customer": CUSTOMER}
+    dials = {"mode": "timeout_after_commit", "webhooks": {"enabled": False}}
+    if deed == "process":
+        payment = merchant.create(**facts)
+        sandbox.put(dials, provider)
+        assert merchant.process(payment).status_code == 504
+    else:
+        payment = paid(merchant, sandbox, provider)
+        sandbox.put(dials, provider)
+        assert merchant.post(f"/{payment}/refunds").status_code == 504
+    sandbox.put({"mode": "up", "webhooks": {"enabled": True}}, provider)
+    sweep_after(minutes=10)
+    if deed == "process":
+        assert merchant.get(f"/{payment}")["status"] in ("created", "requires_action")
+        assert merchant.process(payment).json()["status"] == "requires_action"
+        act(sandbox, provider, "approve")
+        merchant.wait_for(payment, "completed")
+        assert taken(sandbox, provider) == ["125.50"]
+    else:
+        assert merchant.get(f"/{payment}")["status"] == "refunded"
+        assert truth(sandbox, provider)[1] == "125.50"
+
+
+@pytest.mark.parametrize("provider", ["stripe", "paypal", "paystack"])
+def test_a_dispute_is_opened_and_won(
+    merchant: Merchant, sandbox: SandboxProcess, provider: str
+) -> None:
+    payment = paid(merchant, sandbox, provider)
+    act(sandbox, provider, "dispute")
+    eventually(lambda: Dispute.objects.filter(payment_id=payment, status="open").exists())
+    act(sandbox, provider, "dispute_won")
+    eventually(lambda: Dispute.objects.filter(payment_id=payment, status="won").exists())
+    assert merchant.get(f"/{payment}")["status"] == "completed"
+    assert "contradicted" not in merchant.story(payment)

@@ -105,7 +105,7 @@ def test_an_abandoned_page_expires_when_its_life_is_over(
 def test_a_provider_that_is_down_was_sent_nothing_and_the_payment_succeeds_later(
     merchant: Merchant, sandbox: SandboxProcess
 ) -> None:
-    payment = merchant.create()
+    payment = merchant.create(provider="paytabs")
     sandbox.put({"mode": "down"})
     refused = merchant.process(payment)
     assert refused.status_code == 503

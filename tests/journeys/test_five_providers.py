@@ -221,3 +221,21 @@ def test_a_dispute_is_opened_and_won(
     eventually(lambda: Dispute.objects.filter(payment_id=payment, status="won").exists())
     assert merchant.get(f"/{payment}")["status"] == "completed"
     assert "contradicted" not in merchant.story(payment)
+
+
+def test_where_the_first_is_down_the_next_takes_over_and_only_one_is_paid(
+    merchant: Merchant, sandbox: SandboxProcess
+) -> None:
+    sandbox.put({"mode": "down"})
+    payment = merchant.create(currency="USD", customer=CUSTOMER)
+    body = merchant.process(payment).json()
+    assert body["provider"] == "stripe"
+    attempts = merchant.get(f"/{payment}/attempts")["results"]
+    assert [(a["provider"], a["outcome"]) for a in attempts] == [
+        ("paytabs", "not_sent"), ("stripe", "action_required"),
+    ]  # fmt: skip
+    act(sandbox, "stripe", "approve")
+    merchant.wait_for(payment, "completed")
+    sandbox.put({"mode": "up"})
+    assert taken(sandbox) == []
+    assert taken(sandbox, "stripe") == ["125.50"]

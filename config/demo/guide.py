@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from config.demo import VAR
-from config.demo.settings import write_privately
+from config.demo.settings import COMPANIES, write_privately
 
 FILE = VAR / "demo.json"
 
@@ -35,7 +35,7 @@ class Guide:
         self._facts = {
             "base_url": settings["PUBLIC_URL"],
             "sandbox_url": f"http://127.0.0.1:{settings['SANDBOX_PORT']}",
-            "providers": {"paytabs": settings["PAYTABS_API_BASE"]},
+            "providers": {name: settings[f"{name.upper()}_API_BASE"] for name in COMPANIES},
             "api_key": credentials["api_key"],
             "operator": credentials["operator"],
         }

@@ -6,8 +6,10 @@ import socket
 from pathlib import Path
 
 from config.demo import VAR, Refused
+from config.environment import ROOT
 
 FILE = VAR / "demo.env"
+COMPANIES = ("paytabs", "stripe", "paypal", "flutterwave", "paystack")
 
 # Of the caller's environment only this reaches the demo: it must not find somebody's database.
 _INHERITED = ("PATH", "HOME", "LANG", "LC_ALL", "TERM", "TMPDIR", "NO_COLOR")
@@ -15,7 +17,6 @@ _INHERITED = ("PATH", "HOME", "LANG", "LC_ALL", "TERM", "TMPDIR", "NO_COLOR")
 _SPEEDS = {
     "RECOVERY_SWEEP_INTERVAL": "5000",
     "RECOVERY_CHECK_DELAYS": "10000,30000,60000",
-    "PAYTABS_SETTLING_TIME": "20000",
     "PAGE_LIFETIME": "600000",
     "LOG_LEVEL": "INFO",
 }
@@ -33,8 +34,11 @@ def prepare() -> dict[str, str]:
     if web == sandbox:
         raise Refused(f"PORT and SANDBOX_PORT are both {web}; give them different numbers.")
     kept = _read()
-    paytabs = _kept_or_free_port(kept.get("SANDBOX_PAYTABS_PORT"), {web, sandbox})
-    settings = {**_made_once(), **kept, **_addresses(web, sandbox, paytabs), **_chosen_speeds()}
+    ports = _ports_of_companies(kept, {web, sandbox})
+    settings = {**_made_once(), **kept, **_addresses(web, sandbox), **_chosen_speeds()}
+    for company, port in ports.items():
+        settings |= _company(company, port, settings["PUBLIC_URL"])
+    settings["PAYPAL_TEST_CERTIFICATE_HOST"] = f"127.0.0.1:{ports['paypal']}"
     write_privately(FILE, "".join(f"{name}={settings[name]}\n" for name in sorted(settings)))
     return settings
 
@@ -68,21 +72,46 @@ def _made_once() -> dict[str, str]:
         "PAYTABS_PROFILE_ID": "100001",
         "PAYTABS_SERVER_KEY": f"SDEMO-{secrets.token_hex(10).upper()}",
         "PAYTABS_WEBHOOK_SECRET": secrets.token_hex(32),
+        "STRIPE_SECRET_KEY": f"sk_test_{secrets.token_hex(16)}",
+        "STRIPE_WEBHOOK_SECRET": f"whsec_{secrets.token_hex(16)}",
+        "PAYPAL_CLIENT_ID": f"demo-{secrets.token_hex(8)}",
+        "PAYPAL_CLIENT_SECRET": secrets.token_hex(16),
+        "PAYPAL_WEBHOOK_ID": f"WH-{secrets.token_hex(8).upper()}",
+        "PAYPAL_TEST_ROOT": str(ROOT / "sandbox/paypal/root.pem"),
+        "FLUTTERWAVE_SECRET_KEY": f"FLWSECK_TEST-{secrets.token_hex(16)}-X",
+        "FLUTTERWAVE_WEBHOOK_SECRET": secrets.token_hex(16),
+        "PAYSTACK_SECRET_KEY": f"sk_test_{secrets.token_hex(16)}",
     }
 
 
-def _addresses(web: int, sandbox: int, paytabs: int) -> dict[str, str]:
-    public_url = f"http://127.0.0.1:{web}"
+def _addresses(web: int, sandbox: int) -> dict[str, str]:
     return {
         "DJANGO_DEBUG": "true",
         "PORT": str(web),
-        "PUBLIC_URL": public_url,
-        "PAYTABS_API_BASE": f"http://127.0.0.1:{paytabs}",
+        "PUBLIC_URL": f"http://127.0.0.1:{web}",
         "SANDBOX_PORT": str(sandbox),
-        "SANDBOX_PAYTABS_PORT": str(paytabs),
-        "SANDBOX_PAYTABS_IPN_URL": f"{public_url}/webhooks/payments/paytabs",
         "SANDBOX_DATA": str(VAR / "sandbox"),
     }
+
+
+def _company(name: str, port: int, public_url: str) -> dict[str, str]:
+    """Where one company is played, and where its notices go."""
+    prefix = name.upper()
+    notices = "IPN_URL" if name == "paytabs" else "WEBHOOK_URL"
+    return {
+        f"{prefix}_API_BASE": f"http://127.0.0.1:{port}",
+        f"{prefix}_SETTLING_TIME": os.environ.get(f"{prefix}_SETTLING_TIME") or "20000",
+        f"SANDBOX_{prefix}_PORT": str(port),
+        f"SANDBOX_{prefix}_{notices}": f"{public_url}/webhooks/payments/{name}",
+    }
+
+
+def _ports_of_companies(kept: dict[str, str], taken: set[int]) -> dict[str, int]:
+    ports: dict[str, int] = {}
+    for name in COMPANIES:
+        before = kept.get(f"SANDBOX_{name.upper()}_PORT")
+        ports[name] = _kept_or_free_port(before, taken | set(ports.values()))
+    return ports
 
 
 def _chosen_speeds() -> dict[str, str]:
@@ -102,7 +131,7 @@ def _kept_or_free_port(kept: str | None, taken: set[int]) -> int:
     """The provider's port of last time, so that the addresses of open pages stay good."""
     if kept and int(kept) not in taken and _is_free(int(kept)):
         return int(kept)
-    return _free()
+    return next(port for port in iter(_free, None) if port not in taken)
 
 
 def _is_free(port: int) -> bool:

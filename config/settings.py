@@ -58,6 +58,7 @@ RECOVERY_CHECK_DELAYS = env.read(
 RECOVERY_SWEEP_INTERVAL = env.milliseconds("RECOVERY_SWEEP_INTERVAL", 30_000)
 IDEMPOTENCY_LOCK_TIMEOUT = env.milliseconds("IDEMPOTENCY_LOCK_TIMEOUT", 60_000)
 RETENTION_IDEMPOTENCY_KEYS_DAYS = env.integer("RETENTION_IDEMPOTENCY_KEYS_DAYS", 1, 1, 3650)
+RETENTION_WEBHOOK_EVENTS_DAYS = env.integer("RETENTION_WEBHOOK_EVENTS_DAYS", 30, 1, 3650)
 WEBHOOK_MAX_BODY = env.integer("WEBHOOK_MAX_BODY", 2**20, 2**10, 2**26)
 WEBHOOK_TIMESTAMP_TOLERANCE = env.read(
     "WEBHOOK_TIMESTAMP_TOLERANCE", parsers.seconds, timedelta(seconds=300)
@@ -107,6 +108,10 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": RECOVERY_SWEEP_INTERVAL,
         # A sweep that waited for longer than to the next one has nothing left to do.
         "options": {"expires": RECOVERY_SWEEP_INTERVAL.total_seconds()},
+    },
+    "cleanup-webhook-events": {
+        "task": "webhooks.tasks.cleanup_webhook_events",
+        "schedule": timedelta(hours=1),
     },
     "prune-idempotency-keys": {
         "task": "payments.tasks.prune_idempotency_keys",

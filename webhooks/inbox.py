@@ -5,7 +5,7 @@ deliveries at once meet at the unique row, where one waits for the other and the
 """
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -46,14 +46,16 @@ class Delivery:
         return hashlib.sha256(self.body).hexdigest()
 
 
-def process(delivery: Delivery, event: GatewayEvent) -> str:
+def process(delivery: Delivery, event: GatewayEvent, *, is_replay: bool = False) -> str:
     """Apply one event at most once; answers `processed`, `duplicate`, `ignored` or `accepted`.
 
-    Whatever goes wrong in applying it is rolled back, written down as `failed`, and raised.
+    A replay takes up again what was parked or ignored, never what was completed. Whatever goes
+    wrong in applying it is rolled back, written down as `failed`, and raised.
     """
+    final = (Status.COMPLETED,) if is_replay else _SETTLED
     try:
         with transaction.atomic(durable=True):
-            row = claim(delivery, event.id, event.type)
+            row = claim(delivery, event.id, event.type, final)
             return "duplicate" if row is None else _apply(row, event)
     except Exception as error:
         _mark_failed(delivery, event, error)
@@ -86,8 +88,10 @@ def park_unreadable(delivery: Delivery, event_id: str, reason: str) -> str:
         return "accepted"
 
 
-def claim(delivery: Delivery, event_id: str, event_type: str) -> PaymentWebhookEvent | None:
-    """Take the event for this transaction; None where somebody has settled it already."""
+def claim(
+    delivery: Delivery, event_id: str, event_type: str, final: Collection[str] = _SETTLED
+) -> PaymentWebhookEvent | None:
+    """Take the event for this transaction; None where it has a final status already."""
     row = PaymentWebhookEvent(
         provider=delivery.provider,
         event_id=event_id,
@@ -105,13 +109,13 @@ def claim(delivery: Delivery, event_id: str, event_type: str) -> PaymentWebhookE
             row.save(force_insert=True)
             return row
     except IntegrityError:
-        return _retaken(delivery.provider, event_id)
+        return _retaken(delivery.provider, event_id, final)
 
 
-def _retaken(provider: str, event_id: str) -> PaymentWebhookEvent | None:
+def _retaken(provider: str, event_id: str, final: Collection[str]) -> PaymentWebhookEvent | None:
     held = PaymentWebhookEvent.objects.select_for_update(of=("self",))
     row = held.get(provider=provider, event_id=event_id)
-    if row.status in _SETTLED:
+    if row.status in final:
         return None
     row.attempts = F("attempts") + 1
     row.save(update_fields=["attempts"])

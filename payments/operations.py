@@ -20,7 +20,7 @@ from payments.gateways.contract import Gateway
 from payments.gateways.messages import GatewayResult, Order
 from payments.models import GatewayOperation, IdempotencyKey, Payment, Refund
 from payments.money import Money
-from payments.statuses import OPEN_OUTCOMES, OperationKind, Outcome, PaymentStatus
+from payments.statuses import OperationKind, Outcome, PaymentStatus
 
 log = structlog.get_logger(__name__)
 
@@ -236,11 +236,3 @@ def _is_orphan(operation: GatewayOperation) -> bool:
         is_orphan=False,
     )
     return siblings.exclude(pk=operation.pk).exists()
-
-
-def open_follow_up(payment: Payment, *kinds: OperationKind) -> GatewayOperation | None:
-    """The capture or void that is under way for a held payment, if there is one."""
-    for operation in payment.operations.filter(kind__in=kinds):
-        if operation.outcome is None or operation.outcome in OPEN_OUTCOMES:
-            return operation
-    return None

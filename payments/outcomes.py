@@ -160,7 +160,9 @@ def _tell_of_refund(
         details={"refund_amount": operation.money.major, "refund_id": str(operation.refund.id)},
     )
     status = status_after_refunds(payment)
-    if may_become(PaymentStatus(payment.status), status):
+    # What a lost dispute took is given back by a won one alone, whatever refunds do meanwhile.
+    is_contested = payment.status == PaymentStatus.CHARGED_BACK
+    if not is_contested and may_become(PaymentStatus(payment.status), status):
         is_back = status is PaymentStatus.COMPLETED
         moved = signals.payment_status_changed if is_back else signals.payment_refunded
         lifecycle.advance(payment, status, moved, operation, heard_from=heard_from)

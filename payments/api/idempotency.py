@@ -23,7 +23,9 @@ from uuid_utils.compat import uuid7
 from payments.api.errors import ApiError
 from payments.api.permissions import caller_of
 from payments.events.models import canonical_text
-from payments.models import IdempotencyKey
+from payments.models import GatewayOperation, IdempotencyKey
+from payments.operations import demand_not_in_flight
+from payments.statuses import Outcome
 
 HEADER = "Idempotency-Key"
 REPLAYED = "Idempotent-Replayed"
@@ -57,6 +59,22 @@ def idempotent(handler: Handler) -> Handler:
         return response
 
     return answer_once
+
+
+def resumed_operation(row: IdempotencyKey | None) -> GatewayOperation | None:
+    """What a named request began before it died or was told to try again; None to begin anew.
+
+    What was never sent is let go of, since the caller was told to repeat it. Raises
+    OperationInProgress while the first call is in flight. The answer is the moment's, not kept.
+    """
+    if row is None or row.operation is None:
+        return None
+    if row.operation.outcome == Outcome.NOT_SENT:
+        row.let_go()
+        return None
+    demand_not_in_flight(row.operation)
+    row.is_resumed = True
+    return row.operation
 
 
 def _take(request: Request, name: str) -> IdempotencyKey:
@@ -126,7 +144,8 @@ def _keep_or_release(row: IdempotencyKey, response: Response) -> None:
         )
         if (held := mine.first()) is None:
             return
-        if response.status_code < 500 and response.status_code not in _NEVER_KEPT:
+        is_final = response.status_code < 500 and response.status_code not in _NEVER_KEPT
+        if is_final and not row.is_resumed:
             held.status_code = response.status_code
             held.answer = json.loads(JSONRenderer().render(response.data))
         held.locked_until = None

@@ -23,7 +23,7 @@ from payments.api.filters import (
     PaymentPages,
     RefundPages,
 )
-from payments.api.idempotency import HEADER, idempotent
+from payments.api.idempotency import HEADER, idempotent, resumed_operation
 from payments.api.serializers import (
     AttemptSerializer,
     CaptureSerializer,
@@ -173,7 +173,7 @@ class CaptureView(_PaymentsApi):
         """Take what was reserved, whole or in part."""
         payment = self.payment(payment_id)
         named = request.idempotency_key  # type: ignore[attr-defined]
-        if named and named.operation_id:
+        if resumed_operation(named):
             return self.rendered(payment)
         body = CaptureSerializer(data=request.data)
         body.is_valid(raise_exception=True)
@@ -193,7 +193,7 @@ class CancelView(_PaymentsApi):
         """Withdraw what is not captured, voiding what is reserved."""
         payment = self.payment(payment_id)
         named = request.idempotency_key  # type: ignore[attr-defined]
-        if named and named.operation_id:
+        if resumed_operation(named):
             return self.rendered(payment)
         return self.rendered(service.cancel_payment(payment_id=payment.id, request_key=named))
 
@@ -213,8 +213,8 @@ class RefundsView(_PaymentsApi):
         """Give money back, whole or in part."""
         payment = self.payment(payment_id)
         named = request.idempotency_key  # type: ignore[attr-defined]
-        if named and named.operation_id:
-            return self._answered(refunds.refund_of(named.operation))
+        if operation := resumed_operation(named):
+            return self._answered(refunds.refund_of(operation))
         body = RefundRequestSerializer(data=request.data)
         body.is_valid(raise_exception=True)
         refund = refunds.refund_payment(

@@ -26,6 +26,10 @@ _tokens: dict[Gateway, tuple[str, datetime]] = {}
 _documents: dict[str, tuple[bytes, datetime]] = {}
 
 
+class CannotSay(DomainError):
+    """An order that this gateway's own language has no words for."""
+
+
 def execute(gateway: Gateway, order: Order, timeout: timedelta | None = None) -> GatewayResult:
     """Ask a gateway, within its timeout or a shorter one. Raises NotSent or Lost."""
     limit = min(timeout, gateway.timeout) if timeout else gateway.timeout
@@ -38,7 +42,11 @@ def execute(gateway: Gateway, order: Order, timeout: timedelta | None = None) ->
 
 
 def _sent(gateway: Gateway, order: Order, limit: timedelta) -> WireResponse:
-    request = gateway.request_for(order, _token_for(gateway, limit))
+    token = _token_for(gateway, limit)
+    try:
+        request = gateway.request_for(order, token)
+    except DomainError as error:
+        raise CannotSay(error.detail) from error
     return transport.send(gateway.name, request, limit)
 
 
@@ -64,18 +72,17 @@ def _token_for(gateway: Gateway, limit: timedelta) -> str:
 
 def attempt(gateway: Gateway, order: Order, timeout: timedelta | None = None) -> GatewayResult:
     """The same, with failures as outcomes: a Lookup that fails tells nothing, so UNKNOWN."""
+    unasked = Outcome.UNKNOWN if isinstance(order, Lookup) else Outcome.NOT_SENT
     try:
         return execute(gateway, order, timeout)
     except NotSent as error:
-        asked_only = isinstance(order, Lookup)
-        outcome = Outcome.UNKNOWN if asked_only else Outcome.NOT_SENT
-        return GatewayResult(outcome, exchange={"error": str(error)})
-    except Lost as error:
-        return GatewayResult(Outcome.UNKNOWN, exchange={"error": str(error)})
-    except DomainError as error:
-        # What cannot be said in the gateway's own units is refused before anything is sent.
+        return GatewayResult(unasked, exchange={"error": str(error)})
+    except CannotSay as error:
+        # What cannot be said in the gateway's own units was refused before anything was sent.
         failure = Failure(FailureCode.PROVIDER_ERROR, error.detail)
-        return GatewayResult(Outcome.DECLINED, failure=failure, exchange={"error": error.detail})
+        return GatewayResult(unasked, failure=failure, exchange={"error": error.detail})
+    except (Lost, DomainError) as error:
+        return GatewayResult(Outcome.UNKNOWN, exchange={"error": str(error)})
 
 
 def open_notification(gateway: Gateway, headers: Headers, body: bytes) -> list[GatewayEvent]:
@@ -99,7 +106,7 @@ def _document_for(gateway: Gateway, headers: Headers) -> bytes:
         response = transport.send(f"{gateway.name}-documents", request, _DOCUMENT_TIMEOUT)
     except (NotSent, Lost) as error:
         raise CannotJudge(f"{gateway.name}'s certificate cannot be fetched: {error}") from error
-    if response.status != 200:
+    if response.status != 200 or b"BEGIN CERTIFICATE" not in response.body:
         raise CannotJudge(
             f"{gateway.name} answered {response.status} to its certificate's address."
         )

@@ -89,6 +89,7 @@ FAMILIES = {
     "subscription.": Family.SUBSCRIPTION,
 }
 # One spelling in an answer, one in a list, one in v4.
+_COMMENT = ("comments", "comment")
 _REFERENCE = ("tx_ref", "txRef", "reference")
 _REFUNDED = ("amount_refunded", "AmountRefunded", "amount")
 _REFUND_OF = ("tx_id", "TransactionId", "transaction_id")
@@ -256,10 +257,13 @@ def _found(order: Lookup, status: int, answer: Any) -> GatewayResult:
     listed = [each for each in data if isinstance(each, dict)] if isinstance(data, list) else []
     if order.kind is OperationKind.REFUND:
         currency = order.money.currency if order.money else ""
-        listed = [part_of(answer, "data")] if isinstance(data, dict) else _noted(order, listed)
-        results = [_refund_in(each, currency) for each in listed]
+        ours = [part_of(answer, "data")] if isinstance(data, dict) else _noted(order, listed)
+        results = [_refund_in(each, currency) for each in ours]
+        # A refund whose comment does not come back may be ours: then nobody knows.
+        if not results and not all(text_of(each, *_COMMENT) for each in listed):
+            return GatewayResult(Outcome.UNKNOWN)
     else:
-        ours = (each for each in listed if text_of(each, *_REFERENCE) == order.key)
+        ours = [each for each in listed if text_of(each, *_REFERENCE) == order.key]
         results = [_charge_in(each) for each in sorted(ours, key=_age)]
     return _best(results) if results else _none_of(answer)
 
@@ -364,7 +368,7 @@ def _disputed(event: GatewayEvent, data: dict[str, Any]) -> GatewayEvent:
 
 def _key_noted(refund: dict[str, Any]) -> str:
     """Our key, as the first word of the comment that we sent; others have another comment."""
-    first, *_ = [*text_of(refund, "comments", "comment").split(), ""]
+    first, *_ = [*text_of(refund, *_COMMENT).split(), ""]
     return first.removeprefix("#") if first.startswith("#") else ""
 
 

@@ -257,7 +257,9 @@ def _found_among(order: Lookup, listed: list[Any]) -> GatewayResult:
     ours = [each for each in listed if isinstance(each, dict) and key_noted(each) == order.key]
     if ours:
         return refund_in(ours[0])
-    complete = len(listed) < _FULL_LIST
+    # A refund whose note does not come back may be ours: then nobody knows.
+    told = all(isinstance(each, dict) and text_of(each, "merchant_note") for each in listed)
+    complete = told and len(listed) < _FULL_LIST
     return GatewayResult(Outcome.NOT_SENT if complete else Outcome.UNKNOWN)
 
 

@@ -27,6 +27,9 @@ class IdempotencyKey(models.Model):
     answer = SealedJSONField(null=True)
     created_at = models.DateTimeField(default=timezone.now, db_index=True)
 
+    # Of this request only: it answers for work that an earlier one began.
+    is_resumed = False
+
     class Meta:
         constraints = [
             models.UniqueConstraint(
@@ -48,6 +51,12 @@ class IdempotencyKey(models.Model):
     def remember_operation(self, operation_id: object) -> None:
         """The same for a capture, a void or a refund."""
         self._remember(operation_id=operation_id)
+
+    def let_go(self) -> None:
+        """Forget an operation that came to nothing, so that a repeat may begin another."""
+        mine = IdempotencyKey.objects.filter(pk=self.pk, lock_token=self.lock_token)
+        mine.update(operation_id=None)
+        self.operation = None
 
     def _remember(self, **made: object) -> None:
         mine = IdempotencyKey.objects.filter(pk=self.pk, lock_token=self.lock_token)

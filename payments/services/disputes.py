@@ -14,10 +14,13 @@ _SIGNALS: dict[DisputeStatus, EventSignal] = {
 }
 
 
-def record_dispute(operation: GatewayOperation, news: DisputeNews) -> Payment:
+def record_dispute(
+    operation: GatewayOperation, news: DisputeNews, *, is_proven: bool = True
+) -> Payment:
     """Keep a dispute as the provider tells of it; may join an open transaction.
 
-    Lost, the payment is charged back; won after that, it is what its refunds make of it.
+    Lost, the payment is charged back; won after that, it is what its refunds make of it. What is
+    not proven, is about a second charge, or takes a part only, is kept and moves nothing.
     """
     with lifecycle.hold(operation.payment_id) as payment:
         dispute, is_new = Dispute.objects.get_or_create(
@@ -27,7 +30,8 @@ def record_dispute(operation: GatewayOperation, news: DisputeNews) -> Payment:
         )
         if is_new or _moves_forward(dispute, news):
             lifecycle.move_dispute(dispute, Dispute.Status(news.status), news.deadline)
-            _follow(payment, operation, dispute, news)
+            moves = is_proven and not operation.is_orphan and _covers(payment, dispute)
+            _follow(payment, operation, dispute, news, moves=moves)
         return payment
 
 
@@ -43,8 +47,17 @@ def _moves_forward(dispute: Dispute, news: DisputeNews) -> bool:
     return not late and dispute.status != news.status
 
 
+def _covers(payment: Payment, dispute: Dispute) -> bool:
+    return dispute.amount >= payment.amount_captured - payment.amount_refunded
+
+
 def _follow(
-    payment: Payment, operation: GatewayOperation, dispute: Dispute, news: DisputeNews
+    payment: Payment,
+    operation: GatewayOperation,
+    dispute: Dispute,
+    news: DisputeNews,
+    *,
+    moves: bool,
 ) -> None:
     signal = _SIGNALS[news.status]
     details = {
@@ -53,7 +66,7 @@ def _follow(
         "reason": dispute.reason,
     }
     status = _status_after(payment, news.status)
-    if may_become(PaymentStatus(payment.status), status):
+    if moves and may_become(PaymentStatus(payment.status), status):
         lifecycle.advance(payment, status, signal, operation, heard_from="webhook", details=details)
     else:
         lifecycle.note(payment, signal, operation, heard_from="webhook", details=details)

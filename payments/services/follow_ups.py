@@ -24,7 +24,8 @@ def handle_of(operation: GatewayOperation | None) -> Handle:
     """How the gateway knows an operation."""
     if operation is None:
         return Handle()
-    return Handle(operation.gateway_reference, dict(operation.ids))
+    before = operation.parent.ids if operation.parent else {}
+    return Handle(operation.gateway_reference, before | operation.ids)
 
 
 def carry_out(gateway: Gateway, operation: GatewayOperation, order: Order) -> None:
@@ -50,9 +51,10 @@ def _settle_answer(operation: GatewayOperation, result: GatewayResult) -> None:
 def speak_plainly(outcome: Outcome, operation: GatewayOperation) -> None:
     """Say in an error what an outcome means for the caller; silent where all went well."""
     if outcome is Outcome.NOT_SENT:
+        operation.refresh_from_db()
+        why = operation.failure_message or "It could not be reached; try again shortly."
         raise ServiceUnavailable(
-            f"{operation.provider} could not be reached; nothing was done. Try again shortly.",
-            retry_after=RETRY_SOON,
+            f"Nothing was done at {operation.provider}. {why}", retry_after=RETRY_SOON
         )
     if outcome is Outcome.UNKNOWN:
         raise OutcomeUnknown(_UNKNOWN.format(operation.provider))

@@ -4,11 +4,13 @@ from dataclasses import replace
 from uuid import UUID
 
 from django.db.models import QuerySet
+from django.utils import timezone
 
 from payments import lifecycle, operations, outcomes
 from payments.errors import DomainError
 from payments.gateways.contract import Gateway
 from payments.gateways.messages import Family, GatewayEvent
+from payments.gateways.registry import gateway_named
 from payments.models import GatewayOperation, Payment
 from payments.news import Difference
 from payments.services.disputes import record_dispute
@@ -47,6 +49,8 @@ def confirmed(gateway: Gateway, event: GatewayEvent) -> GatewayEvent:
     operation = _operation_of(gateway.name, event)
     if _is_unexpected(operation, event):
         return event
+    if event.result.takes_back and operation.outcome == Outcome.SUCCEEDED:
+        return event  # it moves no money, and becomes a contradiction for a person
     heard = look_up(operation, gateway)
     if heard.outcome is Outcome.UNKNOWN:
         raise NotConfirmed(f"{gateway.name} could not be asked about {event.id}.")
@@ -63,7 +67,8 @@ def apply_gateway_event(provider: str, event: GatewayEvent) -> Payment:
     """
     operation = _operation_of(provider, event)
     if event.dispute is not None:
-        return record_dispute(operation, event.dispute)
+        is_proven = gateway_named(provider).proves_body
+        return record_dispute(operation, event.dispute, is_proven=is_proven)
     if event.result is not None and not _is_unexpected(operation, event):
         source = "lookup" if event.is_confirmed else "webhook"
         return operations.settle(operation.id, event.result, heard_from=source)
@@ -73,16 +78,42 @@ def apply_gateway_event(provider: str, event: GatewayEvent) -> Payment:
         return payment
 
 
-def _follow_up_of(ours: QuerySet[GatewayOperation], event: GatewayEvent) -> GatewayOperation | None:
-    """Some news of a refund names its charge alone: then it is the one of this amount."""
-    told = event.result
-    if told is None or told.kind not in _FOLLOW_UPS or not told.parent_reference or not told.money:
-        return None
-    children = ours.filter(
-        kind=told.kind, amount=told.money.amount, parent__names__name=told.parent_reference
+def _named(ours: QuerySet[GatewayOperation], event: GatewayEvent) -> GatewayOperation | None:
+    """By the provider's references: the follow-up itself, or else the charge it is about.
+
+    Bare numbers name a refund or a transaction, each counted from one: they are taken only for
+    an operation of the kind that the news is about.
+    """
+    kind = event.result.kind if event.result else None
+    named = ours.filter(names__name__in=event.references).order_by("started_at")
+    if kind not in _FOLLOW_UPS:
+        return named.exclude(kind__in=_FOLLOW_UPS).first()
+    words = [name for name in event.references if not name.isdigit()]
+    charges = ours.exclude(kind__in=_FOLLOW_UPS)
+    return (
+        named.filter(kind=kind).first()
+        or _follow_up_of(ours, event)
+        or charges.filter(names__name__in=words).first()
     )
-    newest_first = list(children.order_by("-started_at"))
-    return next(filter(GatewayOperation.is_open, newest_first), next(iter(newest_first), None))
+
+
+def _follow_up_of(ours: QuerySet[GatewayOperation], event: GatewayEvent) -> GatewayOperation | None:
+    """Some news of a refund names its charge alone: then it is the one of this amount.
+
+    Where several of one amount are open nobody can say which: each is asked about by its own
+    name instead. Where none is of this amount the news is about the charge, and unexpected.
+    """
+    told = event.result
+    if told is None or not told.parent_reference:
+        return None
+    siblings = ours.filter(kind=told.kind, parent__names__name=told.parent_reference)
+    alike = siblings.filter(amount=told.money.amount) if told.money else siblings
+    open_ones = [each for each in alike.order_by("-started_at") if each.is_open()]
+    if len(open_ones) > 1:
+        alike.filter(pk__in=[each.pk for each in open_ones]).update(next_check_at=timezone.now())
+        raise NotOurs("Several operations of this amount are open; each is asked about instead.")
+    charge = ours.filter(names__name=told.parent_reference).exclude(kind__in=_FOLLOW_UPS)
+    return next(iter(open_ones), None) or alike.last() or charge.first()
 
 
 def _is_unexpected(operation: GatewayOperation, event: GatewayEvent) -> bool:
@@ -97,8 +128,7 @@ def _operation_of(provider: str, event: GatewayEvent) -> GatewayOperation:
         by_key = ours.filter(pk=UUID(hex=event.key)).first()
     except ValueError:
         by_key = None
-    named = ours.filter(names__name__in=event.references).order_by("started_at")
-    found = by_key or named.first() or _follow_up_of(ours, event)
+    found = by_key or _named(ours, event)
     if found is None:
         raise NotOurs(f"No operation of ours at {provider} is called {event.key[:64]!r}.")
     return found

@@ -28,6 +28,8 @@ from payments.services.follow_ups import RETRY_SOON, carry_out, handle_of
 from payments.services.recovery import ask_about
 from payments.statuses import OperationKind, Outcome, PaymentStatus
 
+_ENDS_A_HOLD = (OperationKind.CAPTURE, OperationKind.VOID)
+_CAME_TO_NOTHING = (Outcome.DECLINED, Outcome.NOT_SENT)
 _PAYER_WAITS_FOR = timedelta(seconds=5)
 
 
@@ -154,7 +156,7 @@ def capture_payment(
     what the call to the provider raises.
     """
     with lifecycle.hold(payment_id, durable=True) as payment:
-        if _is_under_way(payment, PaymentStatus.COMPLETED):
+        if _is_under_way(payment, OperationKind.CAPTURE, money):
             return payment_with(payment_id)
         amount = _capturable(payment, money)
         gateway = gateway_named(payment.provider)
@@ -173,7 +175,7 @@ def cancel_payment(*, payment_id: UUID, request_key: IdempotencyKey | None = Non
     NotSupported, and what the call to the provider raises.
     """
     with lifecycle.hold(payment_id, durable=True) as payment:
-        if _is_under_way(payment, PaymentStatus.CANCELLED):
+        if _is_under_way(payment, OperationKind.VOID):
             return payment_with(payment_id)
         if payment.status == PaymentStatus.CREATED:
             lifecycle.advance(payment, PaymentStatus.CANCELLED, signals.payment_cancelled)
@@ -188,14 +190,18 @@ def cancel_payment(*, payment_id: UUID, request_key: IdempotencyKey | None = Non
     return payment_with(payment_id)
 
 
-def _is_under_way(payment: Payment, done: PaymentStatus) -> bool:
-    """Whether this was asked for before: then it is answered as it stands, and not done twice."""
-    kinds = (OperationKind.CAPTURE, OperationKind.VOID)
-    if operation := operations.open_follow_up(payment, *kinds):
-        operations.demand_not_in_flight(operation)
-        return True
-    was_reserved = payment.amount_authorized > 0 or done is PaymentStatus.CANCELLED
-    return payment.status == done and was_reserved
+def _is_under_way(payment: Payment, kind: OperationKind, money: Money | None = None) -> bool:
+    """Whether the very same was asked for before: then it is answered as it stands.
+
+    Raises InvalidTransition where something else is under way or done with what was reserved.
+    """
+    ended = payment.operations.filter(kind__in=_ENDS_A_HOLD).exclude(outcome__in=_CAME_TO_NOTHING)
+    if (before := ended.last()) is None:
+        return kind is OperationKind.VOID and payment.status == PaymentStatus.CANCELLED
+    operations.demand_not_in_flight(before)
+    if before.kind != kind or (money and money != before.money):
+        raise InvalidTransition(f"A {before.kind} of {before.money} was asked for before.")
+    return True
 
 
 def _demand_reserved(payment: Payment) -> None:

@@ -117,7 +117,7 @@ def look_up(
         money=operation.money,
     )
     heard = operations.call(gateway, lookup, limit)
-    if heard.ids.get("needs") != OperationKind.CAPTURE:
+    if heard.ids.get("needs") != OperationKind.CAPTURE or not operation.is_open():
         return heard
     approved = Handle(heard.reference, dict(operation.ids) | dict(heard.ids))
     taken = operations.call(gateway, Capture(operation.key, operation.money, approved), limit)

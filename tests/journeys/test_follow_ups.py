@@ -199,3 +199,33 @@ def test_scopes_guard_each_deed(merchant: Merchant, sandbox: SandboxProcess) -> 
     reader = Merchant(merchant.base.removesuffix("/payments/v2"), "payments:read")
     for path in ("refunds", "capture", "cancel"):
         assert reader.post(f"/{payment}/{path}").status_code == 403
+
+
+@pytest.mark.parametrize("deed", ["refunds", "capture", "cancel"])
+def test_what_was_not_done_is_done_by_repeating_it_under_the_same_key(
+    merchant: Merchant, sandbox: SandboxProcess, deed: str
+) -> None:
+    payment = (paid if deed == "refunds" else reserved)(merchant, sandbox)
+    key = {"Idempotency-Key": f"again-{deed}"}
+    sandbox.put({"mode": "down"})
+    assert merchant.post(f"/{payment}/{deed}", **key).status_code == 503
+    sandbox.put({"mode": "up"})
+    assert merchant.post(f"/{payment}/{deed}", **key).status_code in (200, 201)
+    ends = {"refunds": "refunded", "capture": "completed", "cancel": "cancelled"}
+    assert merchant.get(f"/{payment}")["status"] == ends[deed]
+
+
+def test_a_cancel_is_not_promised_while_a_capture_is_in_doubt(
+    merchant: Merchant, sandbox: SandboxProcess
+) -> None:
+    payment = reserved(merchant, sandbox)
+    sandbox.put({"mode": "timeout_after_commit", "webhooks": {"enabled": False}})
+    assert merchant.post(f"/{payment}/capture").status_code == 504
+    sandbox.put({"mode": "up"})
+    assert code(merchant.post(f"/{payment}/cancel")) == (409, "invalid_transition")
+    assert merchant.post(f"/{payment}/capture").status_code == 200
+    assert code(merchant.post(f"/{payment}/capture", {"amount": "1.00"})) == (
+        409, "invalid_transition",
+    )  # fmt: skip
+    sweep_after(minutes=5)
+    assert merchant.get(f"/{payment}")["amount_captured"] == "125.50"

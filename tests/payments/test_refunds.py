@@ -152,7 +152,7 @@ DEADLINE = datetime(2026, 12, 1, tzinfo=UTC)
 def dispute(payment: Payment, status: DisputeStatus) -> Payment:
     charge = payment_with(payment.id).current_operation
     assert charge is not None
-    news = DisputeNews("D1", status, Money(9_000, "AED"), "fraudulent", DEADLINE)
+    news = DisputeNews("D1", status, payment.money, "fraudulent", DEADLINE)
     return record_dispute(charge, news)
 
 
@@ -160,7 +160,7 @@ def test_a_dispute_is_kept_with_its_deadline_and_reason() -> None:
     payment = paid()
     assert dispute(payment, DisputeStatus.OPEN).status == PaymentStatus.COMPLETED
     row = Dispute.objects.get()
-    assert (row.amount, row.reason, row.deadline) == (9_000, "fraudulent", DEADLINE)
+    assert (row.amount, row.reason, row.deadline) == (TAKEN, "fraudulent", DEADLINE)
 
 
 def test_a_lost_dispute_charges_the_payment_back_and_a_won_one_gives_it_back() -> None:
@@ -171,6 +171,32 @@ def test_a_lost_dispute_charges_the_payment_back_and_a_won_one_gives_it_back() -
     assert dispute(payment, DisputeStatus.WON).status == PaymentStatus.PARTIALLY_REFUNDED
     types = [event.type for event in read_stream(aggregate_of(payment))]
     assert types[-3:] == ["dispute.opened", "dispute.lost", "dispute.won"]
+
+
+@pytest.mark.parametrize("outcome", [Outcome.SUCCEEDED, Outcome.DECLINED])
+def test_what_a_lost_dispute_took_no_refund_gives_back(outcome: Outcome) -> None:
+    payment = paid()
+    pending = refund(payment, 4_000)
+    dispute(payment, DisputeStatus.LOST)
+    assert heard(pending, outcome).status == PaymentStatus.CHARGED_BACK
+
+
+def test_a_dispute_of_a_part_is_kept_and_moves_nothing() -> None:
+    payment = paid()
+    charge = payment_with(payment.id).current_operation
+    assert charge is not None
+    news = DisputeNews("D1", DisputeStatus.LOST, Money(100, "AED"))
+    assert record_dispute(charge, news).status == PaymentStatus.COMPLETED
+    assert Dispute.objects.get().status == "lost"
+
+
+def test_a_dispute_that_is_not_proven_is_kept_and_moves_nothing() -> None:
+    payment = paid()
+    charge = payment_with(payment.id).current_operation
+    assert charge is not None
+    news = DisputeNews("D1", DisputeStatus.LOST, payment.money)
+    after = record_dispute(charge, news, is_proven=False)
+    assert after.status == PaymentStatus.COMPLETED
 
 
 def test_a_dispute_told_twice_or_late_counts_once() -> None:

@@ -130,6 +130,15 @@ def test_a_currency_that_nobody_takes_is_refused_at_once(api: Client, world: Wor
     assert response.json()["errors"][0]["code"] == "unsupported_currency"
 
 
+def test_what_the_first_cannot_express_goes_to_the_next(
+    world: World, process: Callable[..., Any], settings: Settings
+) -> None:
+    settings.PROVIDER_ORDER = ["stripe", "paytabs"]
+    # Stripe takes three decimals only where the last is zero.
+    assert process(amount="3.125", currency="KWD").json()["provider"] == "paytabs"
+    assert world.asked == ["paytabs"]
+
+
 WEATHER = st.sampled_from([None, NotSent("refused"), Lost("silence")])
 
 

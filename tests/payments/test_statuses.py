@@ -27,7 +27,7 @@ LAWFUL = {
     S.COMPLETED: "partially_refunded refunded charged_back",
     S.PARTIALLY_REFUNDED: "refunded charged_back completed",
     S.REFUNDED: "charged_back partially_refunded completed",
-    S.CHARGED_BACK: "completed partially_refunded",
+    S.CHARGED_BACK: "completed partially_refunded refunded",
     S.FAILED: "authorized completed",
     S.EXPIRED: "authorized completed",
     S.CANCELLED: "authorized completed",

@@ -4,7 +4,6 @@ from dataclasses import replace
 from uuid import UUID
 
 from django.db.models import QuerySet
-from django.utils import timezone
 
 from payments import lifecycle, operations, outcomes
 from payments.errors import DomainError
@@ -52,10 +51,9 @@ def confirmed(gateway: Gateway, event: GatewayEvent) -> GatewayEvent:
     if event.result.takes_back and operation.outcome == Outcome.SUCCEEDED:
         return event  # it moves no money, and becomes a contradiction for a person
     heard = look_up(operation, gateway)
-    if heard.outcome is Outcome.UNKNOWN:
-        raise NotConfirmed(f"{gateway.name} could not be asked about {event.id}.")
-    if heard.outcome is Outcome.NOT_SENT:
-        heard = replace(heard, outcome=Outcome.PENDING)
+    if heard.outcome in (Outcome.UNKNOWN, Outcome.NOT_SENT):
+        # Who does not know of it cannot have told us: a hint like that must move nothing.
+        raise NotConfirmed(f"{gateway.name} does not confirm {event.id}.")
     return replace(event, result=heard, is_confirmed=True)
 
 
@@ -100,8 +98,8 @@ def _named(ours: QuerySet[GatewayOperation], event: GatewayEvent) -> GatewayOper
 def _follow_up_of(ours: QuerySet[GatewayOperation], event: GatewayEvent) -> GatewayOperation | None:
     """Some news of a refund names its charge alone: then it is the one of this amount.
 
-    Where several of one amount are open nobody can say which: each is asked about by its own
-    name instead. Where none is of this amount the news is about the charge, and unexpected.
+    Where several of one amount are open nobody can say which: recovery asks about each by its
+    own name instead. Where none is of this amount the news is about the charge, and unexpected.
     """
     told = event.result
     if told is None or not told.parent_reference:
@@ -110,7 +108,6 @@ def _follow_up_of(ours: QuerySet[GatewayOperation], event: GatewayEvent) -> Gate
     alike = siblings.filter(amount=told.money.amount) if told.money else siblings
     open_ones = [each for each in alike.order_by("-started_at") if each.is_open()]
     if len(open_ones) > 1:
-        alike.filter(pk__in=[each.pk for each in open_ones]).update(next_check_at=timezone.now())
         raise NotOurs("Several operations of this amount are open; each is asked about instead.")
     charge = ours.filter(names__name=told.parent_reference).exclude(kind__in=_FOLLOW_UPS)
     return next(iter(open_ones), None) or alike.last() or charge.first()

@@ -6,7 +6,7 @@ import pytest
 
 from payments.models import Discrepancy, Dispute, Payment
 from tests.journeys.conftest import Merchant, eventually, sweep_after, taken
-from tests.sandbox.process import SandboxProcess
+from tests.sandbox.process import FLUTTERWAVE_SECRET, SandboxProcess
 from webhooks.models import PaymentWebhookEvent
 
 ALL = ["paytabs", "stripe", "paypal", "flutterwave", "paystack"]
@@ -239,3 +239,22 @@ def test_where_the_first_is_down_the_next_takes_over_and_only_one_is_paid(
     sandbox.put({"mode": "up"})
     assert taken(sandbox) == []
     assert taken(sandbox, "stripe") == ["125.50"]
+
+
+def test_a_hint_that_its_provider_does_not_confirm_moves_nothing_and_is_not_kept(
+    merchant: Merchant, sandbox: SandboxProcess
+) -> None:
+    payment = start(merchant, "flutterwave")
+    key = merchant.get(f"/{payment}")["transaction_ref"]
+    data = {"id": 1, "tx_ref": key, "status": "successful", "amount": 125.5, "currency": "NGN"}
+    answer = merchant.session.post(
+        merchant.base.replace("/payments/v2", "/webhooks/payments/flutterwave"),
+        json={"event": "charge.completed", "data": data},
+        headers={"verif-hash": FLUTTERWAVE_SECRET},
+        timeout=30,
+    )
+    assert answer.status_code == 503
+    body = merchant.get(f"/{payment}")
+    assert body["status"] == "requires_action"
+    assert body["redirect_url"]
+    assert not PaymentWebhookEvent.objects.exists()

@@ -15,6 +15,10 @@ from payments.events.guards import AppendOnly
 from tests.callers import api, provider
 
 __all__ = ["api", "provider"]
+END_OTHERS = (
+    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+    " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+)
 HISTORY = AppendOnly("payments_storedevent")
 
 
@@ -32,11 +36,19 @@ def django_db_modify_db_settings(tmp_path_factory: pytest.TempPathFactory) -> No
 
 
 @pytest.fixture(scope="session")
-def django_db_setup(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> None:
-    """Tests are emptied after themselves, which an append-only table would not suffer."""
+def django_db_setup(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
+    """Tests are emptied after themselves, which an append-only table would not suffer.
+
+    At the end a live server's thread may still hold a connection, and the database could not
+    be dropped.
+    """
     with django_db_blocker.unblock(), connection.cursor() as cursor:
         for statement in HISTORY.releases(connection.vendor):
             cursor.execute(statement)
+    yield
+    if connection.vendor == "postgresql":
+        with django_db_blocker.unblock(), connection.cursor() as cursor:
+            cursor.execute(END_OTHERS)
 
 
 @pytest.fixture(autouse=True)

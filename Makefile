@@ -1,7 +1,7 @@
 # Each command prepares what it needs and is quick the second time. `make` lists them.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-services lint lock clean
+.PHONY: help demo test test-services bench chaos lint lock clean
 .DELETE_ON_ERROR:
 
 PYTHON ?= python3
@@ -37,6 +37,12 @@ test-services: .venv/dev.stamp  ## every test on a real PostgreSQL and a real Re
 	export REDIS_URL="$${REDIS_URL:-redis://127.0.0.1:6379/15}"; \
 	$(RUN) config.services && $(RUN) pytest -n 2 -q $(ARGS)
 
+chaos: .venv/demo.stamp  ## payments while everything is killed; SEED=1 FORM=full|sqlite MINUTES=10
+	@exec $(RUN) bench.chaos $(if $(SEED),--seed $(SEED)) $(if $(FORM),--form $(FORM)) $(if $(MINUTES),--minutes $(MINUTES))
+
+bench: .venv/demo.stamp .venv/bench.stamp  ## how fast it is beside others, as ratios; ROUNDS=5 SECONDS=5
+	@exec $(RUN) bench.speed $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(SECONDS),--seconds $(SECONDS))
+
 lint: .venv/dev.stamp  ## formatter, linter, types, floors, templates, dependencies, migrations, schema
 	$(BIN)/ruff format --check --quiet .
 	$(BIN)/ruff check --quiet .
@@ -53,10 +59,18 @@ lock: .venv/dev.stamp  ## pin what pyproject.toml asks for
 	$(LOCK) --group dev -o requirements/dev.txt
 	$(LOCK) -c requirements/dev.txt -o requirements/base.txt
 	$(LOCK) -c requirements/dev.txt --group demo -o requirements/demo.txt
+	$(LOCK:pyproject.toml=requirements/bench.in) -c requirements/dev.txt -o requirements/bench.txt
 
 clean:  ## what was made here: the environment, caches and the demo's data
 	rm -rf .venv var .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# Rivals of the bench have an environment of their own: their versions are not ours to choose.
+.venv/bench.stamp: requirements/bench.txt | $(BIN)/python
+	@echo "Installing requirements/bench.txt …"
+	@$(BIN)/python -m venv .venv/bench
+	@.venv/bench/bin/python -m pip install -qq --disable-pip-version-check --require-hashes -r $<
+	@touch $@
 
 .venv/%.stamp: requirements/%.txt | $(BIN)/python
 	@echo "Installing requirements/$*.txt (about a minute the first time) …"

@@ -31,7 +31,10 @@ CONSOLE: dict[str, Any] = {
     "SITE_FAVICONS": [
         {"rel": "icon", "type": "image/svg+xml", "href": lambda request: static("favicon.svg")}
     ],
-    "STYLES": [lambda request: static("console.css")],
+    "STYLES": [
+        lambda request: static("console.css"),
+        lambda request: static("breakers.css"),
+    ],
     "SHOW_VIEW_ON_SITE": False,
     "ENVIRONMENT": "config.console.badge",
     "DASHBOARD_CALLBACK": "monitoring.dashboard.figures",
@@ -58,6 +61,13 @@ CONSOLE: dict[str, Any] = {
                     _item("Payments", "payments", "payments.payment"),
                     _item("Disputes", "gavel", "payments.dispute"),
                     _item("Discrepancies", "balance", "payments.discrepancy"),
+                ],
+            },
+            {
+                "title": "Gateways",
+                "items": [
+                    _item("Circuit breakers", "electric_bolt", "payments.breakercontrol"),
+                    _item("Calls", "call_made", "payments.gatewaycall"),
                 ],
             },
             {

@@ -79,6 +79,10 @@ class Environment:
         """A duration; all but one of our variables count in milliseconds."""
         return self.read(name, parsers.milliseconds, timedelta(milliseconds=default))
 
+    def prefixes_of(self, part: str) -> list[str]:
+        """What stands before this in the names that are set."""
+        return sorted({name.partition(part)[0] for name in self._variables if part in name})
+
     def _text_of(self, name: str) -> str:
         self.names.add(name)
         return self._variables.get(name, "").strip()

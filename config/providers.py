@@ -25,6 +25,7 @@ def configured(env: Environment) -> dict[str, dict[str, Any]]:
 def _common(env: Environment, prefix: str) -> dict[str, Any]:
     """What every company has: where it is, how long it may take, who may speak for it."""
     # PayTabs signs with its server key, so its plain name was free for the generic webhook.
+    usual = env.milliseconds("CIRCUIT_BREAKER_TIMEOUT", 30_000)
     generic = (
         "PAYTABS_WEBHOOK_SECRET" if prefix == "PAYTABS" else f"{prefix}_GENERIC_WEBHOOK_SECRET"
     )
@@ -32,7 +33,9 @@ def _common(env: Environment, prefix: str) -> dict[str, Any]:
         "api_base": env.read(f"{prefix}_API_BASE", parsers.web_address, "") or None,
         "generic_webhook_secrets": env.items(generic, str),
         "ip_whitelist": env.items(f"{prefix}_IP_WHITELIST", parsers.network),
-        "timeout": env.milliseconds(f"{prefix}_TIMEOUT", 30_000),
+        "timeout": env.read(f"{prefix}_TIMEOUT", parsers.milliseconds, usual),
+        "retry_attempts": env.integer(f"{prefix}_RETRY_ATTEMPTS", 3, 1, 10),
+        "retry_delay": env.milliseconds(f"{prefix}_RETRY_DELAY", 500),
         "settling_time": env.milliseconds(f"{prefix}_SETTLING_TIME", 120_000),
     }
 

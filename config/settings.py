@@ -5,7 +5,7 @@ from pathlib import Path
 
 from csp.constants import NONE, SELF
 
-from config import parsers, providers, stores
+from config import breakers, parsers, providers, stores
 from config.console import CONSOLE
 from config.environment import read_process_environment, stop_if_refused
 from config.logs import configure_structlog, logging_settings
@@ -49,6 +49,10 @@ PROVIDERS = providers.configured(env)
 PROVIDER_ORDER = env.read(
     "PROVIDER_ORDER", parsers.items(parsers.one_of(*PROVIDERS)), list(PROVIDERS)
 )
+CIRCUIT_BREAKERS = breakers.policies(env, PROVIDERS)
+CALL_BUDGET = env.milliseconds("CALL_BUDGET", 45_000)
+BREAKER_SWEEP_INTERVAL = env.milliseconds("BREAKER_SWEEP_INTERVAL", 30_000)
+RETENTION_GATEWAY_CALLS_DAYS = env.integer("RETENTION_GATEWAY_CALLS_DAYS", 30, 1, 3650)
 PAGE_LIFETIME = env.milliseconds("PAGE_LIFETIME", 30 * 60_000)
 RECOVERY_CHECK_DELAYS = env.read(
     "RECOVERY_CHECK_DELAYS",
@@ -60,6 +64,9 @@ IDEMPOTENCY_LOCK_TIMEOUT = env.milliseconds("IDEMPOTENCY_LOCK_TIMEOUT", 60_000)
 RETENTION_IDEMPOTENCY_KEYS_DAYS = env.integer("RETENTION_IDEMPOTENCY_KEYS_DAYS", 1, 1, 3650)
 RETENTION_WEBHOOK_EVENTS_DAYS = env.integer("RETENTION_WEBHOOK_EVENTS_DAYS", 30, 1, 3650)
 WEBHOOK_MAX_BODY = env.integer("WEBHOOK_MAX_BODY", 2**20, 2**10, 2**26)
+# In the request is one commit an event; with workers, deliveries are only kept in the request.
+WEBHOOK_PROCESSING = env.read("WEBHOOK_PROCESSING", parsers.one_of("request", "worker"), "request")
+WEBHOOK_SWEEP_INTERVAL = env.milliseconds("WEBHOOK_SWEEP_INTERVAL", 5_000)
 WEBHOOK_TIMESTAMP_TOLERANCE = env.read(
     "WEBHOOK_TIMESTAMP_TOLERANCE", parsers.seconds, timedelta(seconds=300)
 )
@@ -88,6 +95,8 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 REDIS_URL = stores.redis_address(env)
 REDIS_KEY_PREFIX = env.text("REDIS_KEY_PREFIX", "ballast")
 CACHES = {"default": stores.cache(REDIS_URL, REDIS_KEY_PREFIX)}
+# Spares the database a duplicate delivery, and costs each new one a look.
+WEBHOOK_FAST_LOOK = env.flag("WEBHOOK_FAST_LOOK", default=bool(REDIS_URL))
 
 # The background. Tasks carry ids; rows are the queue of record, so results are not kept.
 CELERY_BROKER_URL, CELERY_BROKER_TRANSPORT_OPTIONS = stores.broker(env, REDIS_URL, VAR)
@@ -109,12 +118,26 @@ CELERY_BEAT_SCHEDULE = {
         # A sweep that waited for longer than to the next one has nothing left to do.
         "options": {"expires": RECOVERY_SWEEP_INTERVAL.total_seconds()},
     },
+    "apply-due-webhook-events": {
+        "task": "webhooks.tasks.apply_due_events",
+        "schedule": WEBHOOK_SWEEP_INTERVAL,
+        "options": {"expires": WEBHOOK_SWEEP_INTERVAL.total_seconds()},
+    },
     "cleanup-webhook-events": {
         "task": "webhooks.tasks.cleanup_webhook_events",
         "schedule": timedelta(hours=1),
     },
     "prune-idempotency-keys": {
         "task": "payments.tasks.prune_idempotency_keys",
+        "schedule": timedelta(hours=1),
+    },
+    "sweep-breakers": {
+        "task": "payments.tasks.sweep_breakers",
+        "schedule": BREAKER_SWEEP_INTERVAL,
+        "options": {"expires": BREAKER_SWEEP_INTERVAL.total_seconds()},
+    },
+    "prune-gateway-calls": {
+        "task": "payments.tasks.prune_gateway_calls",
         "schedule": timedelta(hours=1),
     },
 }
@@ -145,6 +168,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "payments.api.middleware.CorrelationMiddleware",
     "django.middleware.security.SecurityMiddleware",
+    "webhooks.middleware.ShortRoad",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -257,16 +281,18 @@ SPECTACULAR_SETTINGS = {
     "SERVE_AUTHENTICATION": [],
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
-    # Of the error shape's many lists of codes only those that callers meet again get a name.
-    "POSTPROCESSING_HOOKS": ["drf_standardized_errors.openapi_hooks.postprocess_schema_enums"],
+    "POSTPROCESSING_HOOKS": [
+        "drf_standardized_errors.openapi_hooks.postprocess_schema_enums",
+        "payments.api.schema.tell_one_error_shape",
+    ],
     "ENUM_NAME_OVERRIDES": {
         f"{kind}Enum": f"drf_standardized_errors.openapi_serializers.{kind}Enum.choices"
         for kind in ("ValidationError", "ClientError", "ServerError")
-    },
+    }
+    | {"HealthEnum": ["ok", "degraded", "down"]},
 }
 
-# The operators' console.
-UNFOLD = CONSOLE
+UNFOLD = CONSOLE  # the operators' console
 
 configure_structlog()
 LOGGING = logging_settings(LOG_LEVEL, readable=DEBUG)

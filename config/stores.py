@@ -19,7 +19,7 @@ _SQLITE_OPTIONS = {
         "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA recursive_triggers=ON"
     ),
 }
-_REDIS_PATIENCE = {"socket_connect_timeout": 1, "socket_timeout": 1}
+_REDIS_PATIENCE = {"socket_connect_timeout": 0.25, "socket_timeout": 0.25}
 
 
 def database(env: Environment, folder: Path) -> dict[str, Any]:
@@ -80,7 +80,7 @@ def cache(redis: str, prefix: str) -> dict[str, Any]:
             "OPTIONS": {"MAX_ENTRIES": 100_000},  # counters must not push each other out
         }
     return {
-        "BACKEND": "django.core.cache.backends.redis.RedisCache",
+        "BACKEND": "config.cache.SurvivingRedisCache",
         "LOCATION": redis,
         "KEY_PREFIX": prefix,
         "OPTIONS": _REDIS_PATIENCE,

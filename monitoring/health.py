@@ -2,10 +2,13 @@
 
 from collections.abc import Callable
 
+from django.conf import settings
 from django.core.cache import cache
 from django.db import Error, connection
 from django.db.migrations.executor import MigrationExecutor
 from redis.exceptions import RedisError
+
+from payments.resilience import registry
 
 
 def _database() -> None:
@@ -20,12 +23,20 @@ def _migrations() -> None:
 
 
 def _cache() -> None:
-    cache.get("health")
+    # One that outlives its Redis never fails; so it is asked whether it has to.
+    ping = getattr(cache, "ping", None)
+    if ping:
+        ping()
+
+
+def _breakers() -> None:
+    if settings.REDIS_URL and registry.is_degraded(settings.REDIS_URL):
+        raise RuntimeError("each process decides alone; their Redis does not answer")
 
 
 # Without these we cannot serve; without the rest we are only slower.
 NEEDED: dict[str, Callable[[], None]] = {"database": _database, "migrations": _migrations}
-HELPFUL: dict[str, Callable[[], None]] = {"cache": _cache}
+HELPFUL: dict[str, Callable[[], None]] = {"cache": _cache, "breakers": _breakers}
 
 
 def checked(checks: dict[str, Callable[[], None]]) -> dict[str, str]:

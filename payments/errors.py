@@ -45,6 +45,12 @@ class NotSupported(DomainError):
     code = "not_supported"
 
 
+class UnknownBreaker(DomainError):
+    """No circuit breaker of this name."""
+
+    code = "unknown_breaker"
+
+
 class PaymentNotFound(DomainError):
     """No such payment, or it is somebody else's."""
 

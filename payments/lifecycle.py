@@ -23,10 +23,11 @@ from payments.statuses import PaymentStatus, may_become
 def hold(payment_id: UUID | str, *, durable: bool = False) -> Iterator[Payment]:
     """A transaction and a row lock on the payment's whole family.
 
-    `durable` demands that this is the outermost transaction, so that leaving it commits.
+    `durable` demands that this is the outermost transaction, so that leaving it commits. Inside
+    another there is no savepoint: whatever goes wrong rolls all of it back.
     Raises PaymentNotFound.
     """
-    with transaction.atomic(durable=durable):
+    with transaction.atomic(durable=durable, savepoint=durable):
         yield _locked(payment_id)
 
 
@@ -63,7 +64,7 @@ def advance(
     payment.status = status
     payment.version += 1
     payment.updated_at = timezone.now()
-    payment.save()
+    payment.save_progress()
     return note(payment, signal, operation, previous_status=previous.value, **facts)
 
 

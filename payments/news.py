@@ -29,7 +29,8 @@ def moves_forward(operation: GatewayOperation, result: GatewayResult) -> bool:
     if known is None:
         return True
     if known == told:
-        return operation.is_open() and bool(result.reference and not operation.gateway_reference)
+        is_named = bool(result.reference and not operation.gateway_reference)
+        return operation.is_open() and (is_named or _tells_of_another_try(operation, result))
     if known == Outcome.SUCCEEDED:
         # A refund that had succeeded may fail later, when a bank sends it back.
         return operation.kind == OperationKind.REFUND and _is_taken_back(result)
@@ -37,6 +38,12 @@ def moves_forward(operation: GatewayOperation, result: GatewayResult) -> bool:
         return told is Outcome.SUCCEEDED
     # A page that waits for its payer still waits while a lookup says nothing new.
     return told in FINAL_OUTCOMES or known == Outcome.UNKNOWN or told is Outcome.PENDING
+
+
+def _tells_of_another_try(operation: GatewayOperation, result: GatewayResult) -> bool:
+    """On a page that lives: a card declined, or the next one that the provider is busy with."""
+    code = result.failure.code if result.failure else ""
+    return result.outcome is Outcome.PENDING and code != operation.failure_code
 
 
 def difference_in(
@@ -100,10 +107,8 @@ def excess_in(
     operation: GatewayOperation, result: GatewayResult, refundable: Money
 ) -> Difference | None:
     """A refund that succeeds after it was given up, when its money is spoken for otherwise."""
-    given_up = operation.kind == OperationKind.REFUND and operation.outcome in (
-        Outcome.DECLINED,
-        Outcome.NOT_SENT,
-    )
+    was_refund = operation.kind == OperationKind.REFUND and not operation.is_orphan
+    given_up = was_refund and operation.outcome in (Outcome.DECLINED, Outcome.NOT_SENT)
     if not given_up or result.outcome is not Outcome.SUCCEEDED or operation.money <= refundable:
         return None
     heard = f"{operation.money} given back as {result.reference}"
@@ -114,8 +119,11 @@ def second_charges_in(operation: GatewayOperation, result: GatewayResult) -> lis
     """A page that took money twice: success again, under another reference."""
     if operation.outcome != Outcome.SUCCEEDED or result.outcome is not Outcome.SUCCEEDED:
         return []
-    first = operation.gateway_reference
-    told = {result.reference, *result.also_taken} - {"", first}
+    first, own = operation.gateway_reference, operation.ids.get("transaction", "")
+    told = {result.reference, *result.also_taken} - {"", first, own}
     if first == result.parent_reference:
         told.discard(result.reference)
+    if own and own != first:
+        # Where a page's name is all that its tries share, each has a number of its own.
+        told |= {result.ids.get("transaction", own)} - {own}
     return [Difference(Contradiction.ORPHAN_CHARGE, first, second) for second in sorted(told)]

@@ -5,6 +5,7 @@
 may hear the same thing twice and in any order, so nothing upstream has to be exactly once.
 """
 
+from dataclasses import asdict
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -15,10 +16,10 @@ from django.utils import timezone
 
 from payments import lifecycle, news, outcomes, signals
 from payments.errors import InvalidTransition, OperationInProgress
-from payments.gateways import client
+from payments.gateways import guarded
 from payments.gateways.contract import Gateway
 from payments.gateways.messages import GatewayResult, Order
-from payments.models import GatewayOperation, IdempotencyKey, Payment, Refund
+from payments.models import GatewayCall, GatewayOperation, IdempotencyKey, Payment, Refund
 from payments.money import Money
 from payments.statuses import OperationKind, Outcome, PaymentStatus
 
@@ -26,6 +27,19 @@ log = structlog.get_logger(__name__)
 
 # Between the end of a call and its settlement: longer than any healthy process takes.
 GRACE = timedelta(seconds=5)
+_WRITTEN = (
+    "outcome",
+    "answered_at",
+    "gateway_reference",
+    "ids",
+    "redirect_url",
+    "failure_code",
+    "failure_message",
+    "exchange",
+    "may_have_left",
+    "next_check_at",
+    "is_orphan",
+)
 _AFTER_THE_END = (timedelta(0), timedelta(hours=1), timedelta(days=1))
 
 
@@ -81,7 +95,8 @@ def begin_follow_up(
 ) -> GatewayOperation:
     """Write down a capture, void or refund of a held payment, in the holder's transaction."""
     parent = _parent_of(payment, kind)
-    operation = _intend(payment, kind, gateway, "where it was paid", gateway.timeout, money, parent)
+    limit = guarded.budget_for(gateway)
+    operation = _intend(payment, kind, gateway, "where it was paid", limit, money, parent)
     if request_key:
         request_key.remember_operation(operation.id)
     lifecycle.note(payment, signals.payment_initiated, operation)
@@ -108,6 +123,19 @@ def begin_refund(
     return operation
 
 
+def begin_return(
+    payment: Payment, orphan: GatewayOperation, kind: OperationKind, gateway: Gateway
+) -> GatewayOperation:
+    """Write down that a second charge is given back, in the holder's transaction.
+
+    Like the charge itself it is an orphan: none of it counts for the payment's own sums.
+    """
+    limit = guarded.budget_for(gateway)
+    operation = _intend(payment, kind, gateway, "paid twice", limit, orphan.money, orphan)
+    lifecycle.note(payment, signals.payment_initiated, operation)
+    return operation
+
+
 def _parent_of(payment: Payment, kind: OperationKind) -> GatewayOperation | None:
     """Refunds name the capture where there was one; everything else names the charge."""
     captured = payment.operations.filter(kind=OperationKind.CAPTURE, outcome=Outcome.SUCCEEDED)
@@ -128,6 +156,7 @@ def _intend(
     return GatewayOperation.objects.create(
         payment=payment,
         parent=parent,
+        is_orphan=bool(parent and parent.is_orphan),
         kind=kind,
         provider=gateway.name,
         amount=money.amount,
@@ -136,7 +165,7 @@ def _intend(
         started_at=now,
         deadline_at=now + timeout + GRACE,
         next_check_at=now + timeout + GRACE,
-        expires_at=now + settings.PAGE_LIFETIME,
+        expires_at=now + gateway.page_lifetime(settings.PAGE_LIFETIME),
     )
 
 
@@ -150,33 +179,41 @@ def call(gateway: Gateway, order: Order, timeout: timedelta) -> GatewayResult:
         raise transaction.TransactionManagementError("A gateway was called inside a transaction.")
     if timeout <= timedelta(0):
         return GatewayResult(Outcome.NOT_SENT, exchange={"error": "its time was over"})
-    result = client.attempt(gateway, order, timeout)
+    result = guarded.attempt(gateway, order, timeout)
     log.info("gateway_answered", provider=gateway.name, key=order.key, outcome=result.outcome)
     return result
 
 
-def settle(operation_id: UUID, result: GatewayResult, *, heard_from: str) -> Payment:
+def settle(known: GatewayOperation, result: GatewayResult, *, heard_from: str) -> Payment:
     """Commit what an answer, a webhook or a lookup means for the payment, with its event.
 
-    May join a transaction that is open already (the delivery that brought the news). News that
-    contradicts our records is kept as a Discrepancy and changes nothing else.
+    `known` says which operation; what it is now is read under the payment's lock. May join a
+    transaction that is open already (the delivery that brought the news). News that contradicts
+    our records is kept as a Discrepancy and changes nothing else.
     """
-    payment_id = GatewayOperation.objects.values_list("payment_id", flat=True).get(pk=operation_id)
-    with lifecycle.hold(payment_id) as payment:
-        operation = GatewayOperation.objects.get(pk=operation_id)
+    with lifecycle.hold(known.payment_id) as payment:
+        operation = GatewayOperation.objects.get(pk=known.pk)
+        keep_calls(operation, result)
         _sound_unlisted_word(operation, result)
-        is_back = outcomes.is_given_back(payment)
+        is_back = result.takes_back and outcomes.is_given_back(payment)
         difference = news.difference_in(operation, result, heard_from, is_given_back=is_back)
         difference = difference or news.excess_in(operation, result, outcomes.refundable(payment))
         if difference:
             outcomes.contradict(payment, operation, difference, heard_from)
         elif news.moves_forward(operation, result):
             before = operation.outcome
-            _write_down(operation, result, heard_from)
+            _write_down(payment, operation, result, heard_from)
             outcomes.apply(payment, operation, result, heard_from, before)
         for second in news.second_charges_in(operation, result):
             outcomes.contradict(payment, operation, second, heard_from)
         return payment
+
+
+def keep_calls(operation: GatewayOperation, result: GatewayResult) -> None:
+    """Write down what each attempt was, with what it brought or without."""
+    GatewayCall.objects.bulk_create(
+        [GatewayCall(operation=operation, **asdict(call)) for call in result.calls]
+    )
 
 
 def _sound_unlisted_word(operation: GatewayOperation, result: GatewayResult) -> None:
@@ -189,8 +226,10 @@ def _sound_unlisted_word(operation: GatewayOperation, result: GatewayResult) -> 
         )
 
 
-def _write_down(operation: GatewayOperation, result: GatewayResult, heard_from: str) -> None:
-    failure = result.failure
+def _write_down(
+    payment: Payment, operation: GatewayOperation, result: GatewayResult, heard_from: str
+) -> None:
+    failure, before = result.failure, operation.names_given()
     operation.outcome = result.outcome
     operation.answered_at = operation.answered_at or timezone.now()
     operation.gateway_reference = result.reference or operation.gateway_reference
@@ -203,9 +242,10 @@ def _write_down(operation: GatewayOperation, result: GatewayResult, heard_from: 
     never_left = result.outcome is Outcome.NOT_SENT and heard_from == "answer"
     operation.may_have_left = not never_left
     operation.next_check_at = _next_check(operation, heard_from)
-    operation.is_orphan = _is_orphan(operation)
-    operation.save()
-    operation.remember_names()
+    operation.is_orphan = operation.is_orphan or _is_orphan(payment, operation)
+    operation.save(update_fields=_WRITTEN)
+    if operation.names_given() != before:
+        operation.remember_names()
 
 
 def _next_check(operation: GatewayOperation, heard_from: str) -> datetime | None:
@@ -225,9 +265,11 @@ def last_look(operation: GatewayOperation, now: datetime) -> datetime | None:
     return next((ends_at + step for step in _AFTER_THE_END if ends_at + step > now), None)
 
 
-def _is_orphan(operation: GatewayOperation) -> bool:
+def _is_orphan(payment: Payment, operation: GatewayOperation) -> bool:
     """Whether this took money for a payment that another operation has paid already."""
     if operation.is_follow_up() or operation.outcome != Outcome.SUCCEEDED:
+        return False
+    if not payment.has_collected():
         return False
     siblings = GatewayOperation.objects.filter(
         payment_id=operation.payment_id,

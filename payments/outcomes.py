@@ -72,7 +72,9 @@ def apply(
     """Let a payment follow its operation's new outcome; `before` is the outcome it had."""
     if operation.outcome == Outcome.UNKNOWN:
         lifecycle.note(payment, signals.payment_timed_out, operation, heard_from=heard_from)
-    if operation.kind == OperationKind.REFUND:
+    if operation.is_follow_up() and operation.is_orphan:
+        _tell_of_return(payment, operation, heard_from)
+    elif operation.kind == OperationKind.REFUND:
         _refund(payment, operation, heard_from, before)
     elif operation.is_follow_up():
         _follow_up(payment, operation, heard_from)
@@ -96,10 +98,31 @@ def _charge(
         payment.current_operation = operation
         payment.failure_code = operation.failure_code
         payment.failure_message = operation.failure_message
-        payment.save()
-        if not operation.may_be_retried_by_payer():
-            _move(payment, operation, heard_from)
+        moved = _move(payment, operation, heard_from, can_try_again=result.leaves_another_try)
+        if not moved:
+            payment.save_progress()
     return None
+
+
+def _tell_of_return(payment: Payment, operation: GatewayOperation, heard_from: str) -> None:
+    """A second charge goes back: that settles its discrepancy, and moves no sum of the payment."""
+    if operation.outcome not in FINAL_OUTCOMES:
+        return
+    is_back, orphan = operation.outcome == Outcome.SUCCEEDED, operation.parent
+    told = Discrepancy.objects.filter(operation=orphan, kind=Contradiction.ORPHAN_CHARGE)
+    if is_back and orphan:
+        told.filter(heard=orphan.gateway_reference or orphan.key, resolved_at=None).update(
+            resolved_at=timezone.now(),
+            resolved_by="ballast",
+            resolution=f"given back as {operation.gateway_reference or operation.key}",
+        )
+    else:  # also one that had gone back, and came back to us
+        told.filter(resolved_by="ballast").update(resolved_at=None, resolved_by="", resolution="")
+    action = "orphan_returned" if is_back else "orphan_not_returned"
+    details = {"action": action, "amount": str(operation.money)}
+    lifecycle.note(
+        payment, signals.payment_audit_log, operation, heard_from=heard_from, details=details
+    )
 
 
 def _follow_up(payment: Payment, operation: GatewayOperation, heard_from: str) -> None:
@@ -110,17 +133,27 @@ def _follow_up(payment: Payment, operation: GatewayOperation, heard_from: str) -
         lifecycle.note(payment, signals.payment_status_changed, operation, heard_from=heard_from)
 
 
-def _move(payment: Payment, operation: GatewayOperation, heard_from: str) -> None:
-    """Move the payment where the outcome wants it, if the table allows."""
+def _move(
+    payment: Payment,
+    operation: GatewayOperation,
+    heard_from: str,
+    *,
+    can_try_again: bool = False,
+) -> bool:
+    """Move the payment where the outcome wants it, if the table allows; whether it moved."""
     failure = FailureCode(operation.failure_code) if operation.failure_code else None
     outcome = Outcome(operation.outcome or Outcome.UNKNOWN)
+    if operation.may_be_retried_by_payer():
+        outcome = Outcome.ACTION_REQUIRED
     status = effect_of(OperationKind(operation.kind), outcome, failure)
     if status is None:
-        return
+        return False
+    if status is PaymentStatus.FAILED and can_try_again:
+        status = PaymentStatus.CREATED
     if heard_from == "lookup":
         lifecycle.note(payment, signals.payment_verified, operation, heard_from=heard_from)
     if not may_become(PaymentStatus(payment.status), status):
-        return
+        return False
     is_late = status in _SUCCESS and payment.status in (*ENDED, PaymentStatus.CREATED)
     if status in _SUCCESS:
         lifecycle.collect(payment, operation.money, status)
@@ -129,6 +162,7 @@ def _move(payment: Payment, operation: GatewayOperation, heard_from: str) -> Non
     )
     if is_late:
         log.warning("late_success", payment_id=str(payment.id), operation_id=str(operation.id))
+    return True
 
 
 def _refund(
@@ -151,7 +185,7 @@ def _refund(
 def _tell_of_refund(
     payment: Payment, operation: GatewayOperation, signal: EventSignal, heard_from: str
 ) -> None:
-    payment.save()
+    payment.save_progress()
     lifecycle.note(
         payment,
         signal,
@@ -178,7 +212,9 @@ def status_after_refunds(payment: Payment) -> PaymentStatus:
 
 def is_given_back(payment: Payment) -> bool:
     """Whether nothing of what was taken is left, or is going back right now, and we know why."""
-    ours = payment.operations.filter(kind__in=[OperationKind.VOID, OperationKind.REFUND])
+    ours = payment.operations.filter(
+        kind__in=[OperationKind.VOID, OperationKind.REFUND], is_orphan=False
+    )
     return payment.status in _GIVEN_BACK or any(each.is_open() for each in ours)
 
 

@@ -4,8 +4,9 @@ from dataclasses import dataclass
 
 from payments.errors import NotSupported, UnsupportedCurrency
 from payments.gateways.contract import Capability, Gateway
+from payments.gateways.guarded import is_resting
 from payments.gateways.registry import configured, gateway_named
-from payments.models import Payment
+from payments.models import GatewayOperation, Payment
 from payments.statuses import OperationKind
 
 
@@ -21,22 +22,45 @@ def candidates(payment: Payment, kind: OperationKind) -> list[Route]:
     """The gateways for this payment's next operation, the first choice first.
 
     A payment whose request may have left stays where it went: its lost page may still be paid,
-    and only the same gateway can tell. Raises UnknownProvider, UnsupportedCurrency or
-    NotSupported where nobody is left.
+    and only the same gateway can tell. Who declined it before is asked last, and so is whose
+    breaker is open. Raises UnknownProvider, UnsupportedCurrency or NotSupported where nobody is
+    left.
     """
     if payment.provider_is_named:
         return [_demanded(payment.provider, payment, kind, "it was asked for")]
-    if silent := payment.operations.filter(may_have_left=True).last():
-        return [_demanded(silent.provider, payment, kind, "it was sent there before")]
+    tried = list(payment.operations.all())
+    if silent := [each for each in tried if each.may_have_left and not each.is_declined()]:
+        return [_demanded(silent[-1].provider, payment, kind, "it was sent there before")]
     fitting = [gateway_named(name) for name in configured()]
     fitting = [each for each in fitting if _fits(each, payment, kind)]
     if not fitting:
         wanted = f"can {kind} {payment.currency}"
         raise UnsupportedCurrency(f"No connected provider {wanted}.", attr="currency")
+    last = _to_be_asked_last(fitting, tried)
+    note = "".join(f"; {name} {why}" for name, why in last.items())
+    fitting.sort(key=lambda gateway: gateway.name in last)
     return [
-        Route(gateway, f"number {place} in order of those that take {payment.currency}")
+        Route(gateway, f"number {place} in order of those that take {payment.currency}{note}")
         for place, gateway in enumerate(fitting, 1)
     ]
+
+
+def _to_be_asked_last(gateways: list[Gateway], tried: list[GatewayOperation]) -> dict[str, str]:
+    """Names, and why."""
+    resting = {each.name: "rests, its breaker is open" for each in gateways if is_resting(each)}
+    declined = {each.provider: "declined before" for each in tried if each.is_declined()}
+    return resting | declined
+
+
+def taking_tokens(routes: list[Route]) -> list[Route]:
+    """Of these, the gateways that take a payment token. Raises NotSupported where none does."""
+    able = [each for each in routes if Capability.PAYMENT_TOKEN in each.gateway.capabilities]
+    if not able:
+        names = " or ".join(each.gateway.name for each in routes)
+        raise NotSupported(
+            f"No payment token is taken by {names}; without one the payer gets a page."
+        )
+    return able
 
 
 def _fits(gateway: Gateway, payment: Payment, kind: OperationKind) -> bool:

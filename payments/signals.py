@@ -39,6 +39,41 @@ class PaymentFacts:
     details: dict[str, Any] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class SecurityFacts:
+    """Who was turned away at which door, and why; `detail` is for operators."""
+
+    provider: str
+    reason: str
+    detail: str
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class BreakerFacts:
+    """One transition of a circuit breaker, or one order of an operator; rates are percentages.
+
+    `scope` says over whom it holds: all processes, or the one that told of it.
+    """
+
+    name: str
+    provider: str
+    state: str
+    previous_state: str
+    mode: str
+    reason: str
+    scope: str
+    generation: int = 0
+    completed: int = 0
+    failures: int = 0
+    slow_calls: int = 0
+    error_rate: str = ""
+    slow_call_rate: str = ""
+    next_retry_at: str = ""
+    last_failure_at: str = ""
+    configuration: dict[str, str] = field(default_factory=dict)
+
+
 def _event(
     name: str, *, aliases: tuple[str, ...] = (), priority: Priority = Priority.MEDIUM
 ) -> EventSignal:
@@ -70,3 +105,21 @@ refund_failed = _event("refund.failed", priority=Priority.HIGH)
 dispute_opened = _event("dispute.opened", priority=Priority.CRITICAL)
 dispute_won = _event("dispute.won", priority=Priority.HIGH)
 dispute_lost = _event("dispute.lost", priority=Priority.CRITICAL)
+security_event = EventSignal("security.event", SecurityFacts, priority=Priority.HIGH)
+
+
+def _breaker_event(name: str, priority: Priority, *aliases: str) -> EventSignal:
+    return EventSignal(name, BreakerFacts, priority=priority, aliases=aliases)
+
+
+circuit_breaker_opened = _breaker_event(
+    "circuit_breaker.opened", Priority.CRITICAL, "payment.circuit.opened"
+)
+circuit_breaker_half_open = _breaker_event("circuit_breaker.half_open", Priority.MEDIUM)
+circuit_breaker_closed = _breaker_event(
+    "circuit_breaker.closed", Priority.HIGH, "payment.circuit.closed"
+)
+circuit_breaker_forced = _breaker_event("circuit_breaker.forced", Priority.HIGH)
+circuit_breaker_reset = _breaker_event("circuit_breaker.reset", Priority.HIGH)
+circuit_breaker_gap = _breaker_event("circuit_breaker.gap", Priority.MEDIUM)
+service_unavailable = _breaker_event("service.unavailable", Priority.CRITICAL)

@@ -2,16 +2,29 @@
 
 from celery import shared_task
 
-from payments.services import maintenance, recovery
+from payments.services import breaker_sweep, maintenance, orphans, recovery
 
 
 @shared_task
 def recover_open_operations() -> int:
     """Ask about what is due; answers how many operations were asked about."""
-    return sum(1 for _ in recovery.resolve_open_operations())
+    asked = sum(1 for _ in recovery.resolve_open_operations())
+    return asked + sum(1 for _ in orphans.return_orphans())
 
 
 @shared_task
 def prune_idempotency_keys() -> int:
     """Forget answers that nobody may ask for any more."""
     return maintenance.prune_idempotency_keys()
+
+
+@shared_task
+def sweep_breakers() -> int:
+    """Let breakers that nobody calls hear their operators; answers how many gaps were told."""
+    return breaker_sweep.sweep()
+
+
+@shared_task
+def prune_gateway_calls() -> int:
+    """Forget recorded calls past RETENTION_GATEWAY_CALLS_DAYS; answers how many."""
+    return maintenance.prune_gateway_calls()

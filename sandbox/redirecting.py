@@ -1,6 +1,6 @@
 """A hosted page whose payer goes back to the merchant by a plain redirect."""
 
-from collections.abc import Callable, Container, Mapping
+from collections.abc import Callable, Mapping
 from urllib.parse import urlencode, urlsplit, urlunsplit
 
 from django.http import HttpRequest, HttpResponse, HttpResponseBadRequest, HttpResponseRedirect
@@ -8,21 +8,22 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBadRequest, HttpR
 from sandbox import pages
 from sandbox.models import ActRefused, Payment
 
-ENDINGS = {
-    Payment.Status.FAILED: "This payment was declined",
-    Payment.Status.CANCELLED: "This payment was cancelled",
-}
+REFUSED = "failed"
 
 
 def play(
     request: HttpRequest,
     title: str,
     payment: Payment,
-    endings: Container[str],
+    endings: Mapping[str, tuple[str, str]],
     act: Callable[[Payment, str], None],
     way_back: Callable[[Payment, str], str],
 ) -> HttpResponse:
-    """Show the page, or do what the payer chose on it; `way_back` says where they go then."""
+    """Show the page, or do what the payer chose on it; `way_back` says where they go then.
+
+    `endings` say of each choice its status and a sentence. Who is refused stays, and may choose
+    again.
+    """
     if payment.status != Payment.Status.PENDING:
         return _ended(request, title, payment)
     choice = request.POST.get("choice", "") if request.method == "POST" else None
@@ -39,12 +40,17 @@ def play(
         act(payment, choice)
     except ActRefused:
         return _ended(request, title, payment)
+    status, said = endings[choice]
+    if status == REFUSED:
+        text = "The page can still be paid, with another card."
+        return pages.closing(request, title, payment, said, text, request.path)
     return _leave(request, title, payment, way_back(payment, choice))
 
 
 def _ended(request: HttpRequest, title: str, payment: Payment) -> HttpResponse:
     payment.refresh_from_db()
-    told = ENDINGS.get(Payment.Status(payment.status), "This payment is already paid")
+    cancelled = payment.status == Payment.Status.CANCELLED
+    told = "This payment was cancelled" if cancelled else "This payment is already paid"
     return pages.closing(request, title, payment, told, "There is nothing left to do here.")
 
 

@@ -12,6 +12,9 @@ from django.db import connection
 from pytest_django import DjangoDbBlocker, Settings
 
 from payments.events.guards import AppendOnly
+from payments.resilience import registry
+from payments.services.breakers import make_breaker
+from tests import secrets_watch
 from tests.callers import api, provider
 
 __all__ = ["api", "provider"]
@@ -51,11 +54,30 @@ def django_db_setup(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -
             cursor.execute(END_OTHERS)
 
 
+def pytest_configure() -> None:
+    django_settings.MIDDLEWARE.insert(0, "tests.secrets_watch.WatchAnswers")
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _watch_for_secrets() -> Iterator[None]:
+    with secrets_watch.watching():
+        yield
+
+
+@pytest.fixture(autouse=True)
+def _no_secret_is_written() -> Iterator[None]:
+    """Whatever a test is about: no log line, no row and no answer of it bears a secret."""
+    yield
+    found, secrets_watch.found[:] = list(secrets_watch.found), []
+    assert not found, f"Secrets were written: {found}"
+
+
 @pytest.fixture(autouse=True)
 def _empty_cache(settings: Settings) -> None:
     """A prefix of its own for each test; clearing would empty the whole Redis database."""
-    prefix = f"{settings.REDIS_KEY_PREFIX}-{uuid4().hex}"
+    settings.REDIS_KEY_PREFIX = prefix = f"{settings.REDIS_KEY_PREFIX}-{uuid4().hex}"
     settings.CACHES = {"default": settings.CACHES["default"] | {"KEY_PREFIX": prefix}}
+    registry.configure(make_breaker)  # none of them has seen a call yet
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -64,5 +86,5 @@ def _clean_redis() -> Iterator[None]:
     yield
     if django_settings.REDIS_URL:
         with redis.Redis.from_url(django_settings.REDIS_URL) as client:
-            for key in client.scan_iter(f"*{django_settings.REDIS_KEY_PREFIX}*"):
+            for key in client.scan_iter(f"*{django_settings.REDIS_KEY_PREFIX}-*"):
                 client.delete(key)

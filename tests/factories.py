@@ -11,7 +11,14 @@ from django.contrib.auth.models import User
 from django.utils import timezone
 from factory.django import DjangoModelFactory
 
-from payments.models import ApiKey, Discrepancy, GatewayOperation, Payment, SubjectKey
+from payments.models import (
+    ApiKey,
+    Discrepancy,
+    GatewayCall,
+    GatewayOperation,
+    Payment,
+    SubjectKey,
+)
 from payments.models.access import SCOPES, digest_of
 from payments.statuses import Contradiction, OperationKind, Outcome, PaymentStatus
 from webhooks.models import PaymentWebhookEvent
@@ -102,6 +109,19 @@ class GatewayOperationFactory(DjangoModelFactory[GatewayOperation]):
         if create and extracted:
             Payment.objects.filter(pk=self.payment_id).update(current_operation=self)
             self.payment.current_operation = self
+
+
+class GatewayCallFactory(DjangoModelFactory[GatewayCall]):
+    """A charge that was answered within a fifth of a second."""
+
+    class Meta:
+        model = GatewayCall
+
+    operation = factory.SubFactory(GatewayOperationFactory)
+    breaker = "paytabs-create-page"
+    started_at = factory.LazyFunction(timezone.now)
+    duration = timedelta(milliseconds=200)
+    outcome: Any = "success"
 
 
 class DiscrepancyFactory(DjangoModelFactory[Discrepancy]):

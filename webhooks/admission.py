@@ -10,20 +10,27 @@ from dataclasses import dataclass
 import structlog
 from django.conf import settings
 from django.core.exceptions import RequestDataTooBig
+from django.db import DatabaseError
 from django.http import HttpRequest, UnreadablePostError
 
 from payments.api.addresses import client_address, is_within
 from payments.api.limits import seconds_to_wait
 from payments.crypto.signatures import hmac_hex, same
 from payments.gateways.wire import Headers
+from payments.services.security import report_refusal
+from payments.signals import SecurityFacts
 from webhooks.signals import webhook_rejected
 
 log = structlog.get_logger("security")
+_NOT_THEIR_FAULT = (500, 503)
 
 
 @dataclass(eq=False)
 class Refused(Exception):
-    """A delivery that is turned away. `reason` is for the operator, `detail` for the sender."""
+    """A delivery that is turned away. `detail` is for the sender.
+
+    `reason` is for the operator: a code, or `code: what to look at`.
+    """
 
     status: int
     code: str
@@ -59,7 +66,7 @@ def demand_known_source(request: HttpRequest, provider: str) -> None:
     allowed = settings.PROVIDERS[provider]["ip_whitelist"]
     source = client_address(request)
     if allowed and not is_within(source, allowed):
-        raise Refused(403, "address_not_allowed", "This address may not deliver here.", source)
+        raise Refused(403, "address_not_allowed", "This address may not deliver here.")
 
 
 def reported(request: HttpRequest, provider: str, refused: Refused) -> Refused:
@@ -69,13 +76,24 @@ def reported(request: HttpRequest, provider: str, refused: Refused) -> Refused:
     provider that shares its address with a forger is still heard.
     """
     source = client_address(request)
-    reason = refused.reason or refused.code
-    log.warning("webhook_rejected", provider=provider, reason=reason, source=source)
+    reason, _, hint = (refused.reason or refused.code).partition(": ")
+    log.warning("webhook_rejected", provider=provider, reason=reason, hint=hint, source=source)
     webhook_rejected.send_robust(sender=None, provider=provider, reason=reason)
+    if refused.status not in _NOT_THEIR_FAULT:
+        # A name that we do not know is a stranger's choice, and must not multiply events.
+        named = provider if provider in settings.PROVIDERS else "unknown"
+        _keep(SecurityFacts(named, reason, hint, source))
     if refused.status == 401 and (wait := seconds_to_wait(request, "webhook_rejected", source)):
         detail = f"Too many refused deliveries; try again in {wait} s."
         return Refused(429, "rate_limited", detail, reason, wait)
     return refused
+
+
+def _keep(facts: SecurityFacts) -> None:
+    try:
+        report_refusal(facts)
+    except DatabaseError:
+        log.exception("refusal_not_kept", provider=facts.provider, reason=facts.reason)
 
 
 def verify_generic(headers: Mapping[str, str], body: bytes, secrets: list[str]) -> None:
@@ -98,4 +116,6 @@ def _demand_fresh(timestamp: str) -> None:
     tolerance = settings.WEBHOOK_TIMESTAMP_TOLERANCE.total_seconds()
     if abs(skew) > tolerance:
         detail = "The timestamp is too old or too far ahead."
-        raise Refused(400, "stale_timestamp", detail, f"clock differs by {skew:.0f} s")
+        raise Refused(
+            400, "stale_timestamp", detail, f"stale_timestamp: clock differs by {skew:.0f} s"
+        )

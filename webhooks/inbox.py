@@ -1,44 +1,61 @@
-"""Claim, process, park: the life of one delivery.
+"""Claim, apply, mark: the life of one piece of news.
 
-Claim, effect and mark are one commit. A crash leaves nothing and the provider sends again; two
-deliveries at once meet at the unique row, where one waits for the other and then is a duplicate.
+Two roads lead to one effect. News that proves itself is claimed, marked and applied in one
+commit: a crash leaves nothing, and the provider sends again. A hint, or everything where workers
+apply, is kept first under a lease; who holds the lease's token marks and applies in one commit,
+and who wakes up too late finds another token there and changes nothing.
 """
 
 import hashlib
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
+from copy import copy
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from functools import partial
-from typing import Any
+from uuid import UUID
 
 import structlog
-from django.db import IntegrityError, transaction
-from django.db.models import F
+from django.db import transaction
 from django.dispatch import Signal
 from django.utils import timezone
+from uuid_utils.compat import uuid4
 
 from payments.crypto.redaction import redact
 from payments.events import context
 from payments.gateways.messages import GatewayEvent
-from payments.services.gateway_events import NotOurs, apply_gateway_event, concerns_us
-from webhooks import signals
-from webhooks.models import PaymentWebhookEvent
+from payments.models import GatewayOperation
+from payments.services.gateway_events import (
+    NotOurs,
+    apply_gateway_event,
+    concerns_us,
+    operation_of,
+)
+from webhooks import seen, signals
+from webhooks.models import KnownDelivery, PaymentWebhookEvent
 
 log = structlog.get_logger(__name__)
 Status = PaymentWebhookEvent.Status
-_SETTLED = (Status.COMPLETED, Status.IGNORED, Status.PARKED)
+LEASE = timedelta(minutes=5)
+# When to try again after the first, second, … attempt; after the last it is a person's turn.
+RETRIES = tuple(timedelta(seconds=s) for s in (10, 60, 300, 3600, 6 * 3600, 24 * 3600))
 _WORDS = {Status.COMPLETED: "processed", Status.IGNORED: "ignored", Status.PARKED: "accepted"}
+
+
+class Fenced(Exception):
+    """Somebody else has taken this event over: what was done with it here must not be kept."""
 
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """A verified notification, as it came."""
+    """A verified notification, as it came. `name` is the provider's for this very delivery."""
 
     provider: str
     body: bytes = field(repr=False)
     headers: Mapping[str, str] = field(repr=False)
     source_address: str = ""
     external_event_id: str = ""
-    delivery_id: str = ""
+    name: str = ""
+    is_proven: bool = True
 
     @property
     def digest(self) -> str:
@@ -46,119 +63,218 @@ class Delivery:
         return hashlib.sha256(self.body).hexdigest()
 
 
-def process(delivery: Delivery, event: GatewayEvent, *, is_replay: bool = False) -> str:
-    """Apply one event at most once; answers `processed`, `duplicate`, `ignored` or `accepted`.
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """What is to stand on an event's row; `operation` is what a completed one is about."""
 
-    A replay takes up again what was parked or ignored, never what was completed. Whatever goes
-    wrong in applying it is rolled back, written down as `failed`, and raised.
-    """
-    final = (Status.COMPLETED,) if is_replay else _SETTLED
+    status: PaymentWebhookEvent.Status
+    operation: GatewayOperation | None = None
+    error: str = ""
+    may_retry: bool = False
+    lease_token: UUID | None = None
+    lease_ends_at: datetime | None = None
+
+    def next_try_at(self, attempts: int) -> datetime | None:
+        """When somebody should take the row up (again)."""
+        later = RETRIES[attempts - 1 : attempts] if self.may_retry else ()
+        return timezone.now() + later[0] if later else self.lease_ends_at
+
+
+def mark_for(provider: str, event: GatewayEvent) -> Mark:
+    """What becomes of an event once it is applied: completed, ignored, or parked for later."""
+    if not concerns_us(event):
+        return Mark(Status.IGNORED)
     try:
+        return Mark(Status.COMPLETED, operation_of(provider, event))
+    except NotOurs as unknown:
+        # It may be ahead of the commit that it speaks of.
+        return Mark(Status.PARKED, error=unknown.detail, may_retry=True)
+
+
+def apply_at_once(delivery: Delivery, event: GatewayEvent) -> str:
+    """Claim, mark and apply in one commit: `processed`, `duplicate`, `ignored` or `accepted`.
+
+    Whatever goes wrong is rolled back, written down as `failed`, and raised.
+    """
+    try:
+        mark = mark_for(delivery.provider, event)
         with transaction.atomic(durable=True):
-            row = claim(delivery, event.id, event.type, final)
-            return "duplicate" if row is None else _apply(row, event)
+            row, answer = claim(delivery, event, mark)
+            return _apply(row, event, mark) if row else answer
     except Exception as error:
-        _mark_failed(delivery, event, error)
+        log.exception("webhook_failed", provider=delivery.provider, event_id=event.id)
+        with transaction.atomic(durable=True):
+            # Unless somebody else has applied it meanwhile.
+            claim(delivery, event, _failure(error))
         raise
+
+
+def keep(delivery: Delivery, event: GatewayEvent, *, is_leased: bool) -> PaymentWebhookEvent | str:
+    """Store news durably before it is applied: under our own lease, or due for any worker.
+
+    Answers the row, or what to say where it is nothing new.
+    """
+    payment_of = mark_for(delivery.provider, event).operation
+    lease = (uuid4(), timezone.now() + LEASE) if is_leased else (None, timezone.now())
+    mark = Mark(Status.PROCESSING, payment_of, "", False, *lease)
+    with transaction.atomic(durable=True):
+        row, answer = claim(delivery, event, mark, attempts=int(is_leased))
+        return row or answer
+
+
+def apply_kept(row: PaymentWebhookEvent, event: GatewayEvent) -> str:
+    """Mark and apply a row whose lease we hold, in one commit. Raises Fenced."""
+    mark = mark_for(row.provider, event)
+    marked = copy(row)  # should this roll back, the lease that `row` tells of is still ours
+    with transaction.atomic(durable=True):
+        put(marked, mark)
+        return _apply(marked, event, mark)
+
+
+def claim(
+    delivery: Delivery, event: GatewayEvent, mark: Mark, *, attempts: int = 1
+) -> tuple[PaymentWebhookEvent | None, str]:
+    """Take the event for this transaction and mark it; without a row the answer says why not.
+
+    New, or retaken (it failed, or its holder's lease is over); else a duplicate, or busy, which
+    is answered `accepted`: it is kept already and somebody is at it.
+    """
+    row = _new_row(delivery, event, attempts)
+    _write_on(row, mark)
+    if PaymentWebhookEvent.objects.insert_if_new(row):
+        _announce(row, signals.webhook_received)
+        _announce(row)
+        return row, ""
+    held = PaymentWebhookEvent.objects.select_for_update(of=("self",))
+    row = held.get(provider=delivery.provider, event_id=event.id)
+    if row.is_settled():
+        return None, "duplicate"
+    if row.is_held():
+        return None, "accepted"
+    row.attempts += attempts
+    _come_anew(row, delivery)
+    put(row, mark)
+    return row, ""
+
+
+def _come_anew(row: PaymentWebhookEvent, delivery: Delivery) -> None:
+    """Keep the later delivery of an event, unless the earlier proved more: it may be forged."""
+    if row.is_proven and not delivery.is_proven:
+        return
+    anew = _as_it_came(delivery)
+    for name, value in anew.items():
+        setattr(row, name, value)
+    row.save(update_fields=anew)
+
+
+def _as_it_came(delivery: Delivery) -> dict[str, object]:
+    return {
+        "body": delivery.body,
+        "headers": redact(dict(delivery.headers)),
+        "is_proven": delivery.is_proven,
+        "source_address": delivery.source_address,
+        "external_event_id": delivery.external_event_id,
+    }
+
+
+def _new_row(delivery: Delivery, event: GatewayEvent, attempts: int) -> PaymentWebhookEvent:
+    return PaymentWebhookEvent(
+        provider=delivery.provider,
+        event_id=event.id,
+        type=event.type[:80],
+        correlation_id=context.current().correlation_id,
+        attempts=attempts,
+        **_as_it_came(delivery),
+    )
+
+
+def put(row: PaymentWebhookEvent, mark: Mark) -> None:
+    """Mark a row that we hold. Raises Fenced where somebody else has taken it over."""
+    ours = PaymentWebhookEvent.objects.filter(pk=row.pk, lease_token=row.lease_token)
+    if not ours.update(**_write_on(row, mark)):
+        raise Fenced(f"{row} was taken over.")
+    _announce(row)
+
+
+def _write_on(row: PaymentWebhookEvent, mark: Mark) -> dict[str, object]:
+    now = timezone.now()
+    if mark.error or row.history:
+        line = {"at": now.isoformat(), "status": mark.status.value, "error": mark.error[:500]}
+        row.history = [*row.history, line]
+    facts: dict[str, object] = {
+        "status": mark.status,
+        "payment_id": mark.operation.payment_id if mark.operation else row.payment_id,
+        "error": mark.error[:500],
+        "history": row.history,
+        "attempts": row.attempts,
+        "next_try_at": mark.next_try_at(row.attempts),
+        "lease_token": mark.lease_token,
+        "processed_at": None if mark.status is Status.PROCESSING else now,
+    }
+    for name, value in facts.items():
+        setattr(row, name, value)
+    return facts
+
+
+def _apply(row: PaymentWebhookEvent, event: GatewayEvent, mark: Mark) -> str:
+    """The mark comes first: the inbox's row is always locked before the payment's."""
+    if mark.operation:
+        with context.bound(causation_id=str(row.id), source="webhook"):
+            apply_gateway_event(mark.operation, event, is_proven=row.is_proven)
+    return _WORDS[mark.status]
+
+
+def mark_failed(row: PaymentWebhookEvent, error: Exception) -> None:
+    """Write down that applying a row we hold went wrong, and when to try again."""
+    log.error("webhook_failed", provider=row.provider, event_id=row.event_id, exc_info=error)
+    with transaction.atomic(durable=True):
+        put(row, _failure(error))
+
+
+def park(row: PaymentWebhookEvent, reason: str) -> None:
+    """Leave a row we hold to a person."""
+    with transaction.atomic(durable=True):
+        put(row, Mark(Status.PARKED, error=reason))
+
+
+def _failure(error: Exception) -> Mark:
+    return Mark(Status.FAILED, error=type(error).__name__, may_retry=True)
+
+
+def park_unreadable(delivery: Delivery, reason: str) -> tuple[str, str]:
+    """Keep what is signed but cannot be read: refusing it would only have it sent again.
+
+    Answers what to say, and the id that it is kept under.
+    """
+    event = GatewayEvent(f"unreadable:{delivery.digest}", "unreadable", "", None)
+    with transaction.atomic(durable=True):
+        _, answer = claim(delivery, event, Mark(Status.PARKED, error=reason))
+        return answer or "accepted", event.id
 
 
 def bears_another_body(delivery: Delivery) -> bool:
     """Whether this delivery's own name came before with another body: then one is forged."""
-    if not delivery.delivery_id:
+    if not delivery.name:
         return False
-    namesakes = PaymentWebhookEvent.objects.filter(
-        provider=delivery.provider, delivery_id=delivery.delivery_id
-    )
-    return namesakes.exclude(body_digest=delivery.digest).exists()
-
-
-def is_settled(provider: str, event_id: str) -> bool:
-    """Whether an event needs nothing more: a look, not a claim."""
-    rows = PaymentWebhookEvent.objects.filter(provider=provider, event_id=event_id)
-    return rows.filter(status__in=_SETTLED).exists()
-
-
-def park_unreadable(delivery: Delivery, event_id: str, reason: str) -> str:
-    """Keep what is signed but cannot be read: refusing it would only have it sent again."""
-    with transaction.atomic(durable=True):
-        row = claim(delivery, event_id, "unreadable")
-        if row is None:
-            return "duplicate"
-        _finish(row, Status.PARKED, reason)
-        return "accepted"
-
-
-def claim(
-    delivery: Delivery, event_id: str, event_type: str, final: Collection[str] = _SETTLED
-) -> PaymentWebhookEvent | None:
-    """Take the event for this transaction; None where it has a final status already."""
-    row = PaymentWebhookEvent(
+    known, _ = KnownDelivery.objects.get_or_create(
         provider=delivery.provider,
-        event_id=event_id,
-        type=event_type[:80],
-        body=delivery.body,
-        headers=redact(dict(delivery.headers)),
-        external_event_id=delivery.external_event_id,
-        delivery_id=delivery.delivery_id,
-        body_digest=delivery.digest,
-        source_address=delivery.source_address,
-        correlation_id=context.current().correlation_id,
+        name=delivery.name,
+        defaults={"body_digest": delivery.digest},
     )
-    try:
-        with transaction.atomic():
-            row.save(force_insert=True)
-            return row
-    except IntegrityError:
-        return _retaken(delivery.provider, event_id, final)
+    return known.body_digest != delivery.digest
 
 
-def _retaken(provider: str, event_id: str, final: Collection[str]) -> PaymentWebhookEvent | None:
-    held = PaymentWebhookEvent.objects.select_for_update(of=("self",))
-    row = held.get(provider=provider, event_id=event_id)
-    if row.status in final:
-        return None
-    row.attempts = F("attempts") + 1
-    row.save(update_fields=["attempts"])
-    return row
-
-
-def _apply(row: PaymentWebhookEvent, event: GatewayEvent) -> str:
-    if not concerns_us(event):
-        return _finish(row, Status.IGNORED)
-    with context.bound(causation_id=str(row.id), source="webhook"):
-        try:
-            with transaction.atomic():
-                row.payment = apply_gateway_event(row.provider, event)
-        except NotOurs as unknown:
-            return _finish(row, Status.PARKED, unknown.detail)
-    return _finish(row, Status.COMPLETED)
-
-
-def _finish(row: PaymentWebhookEvent, status: PaymentWebhookEvent.Status, error: str = "") -> str:
-    row.status, row.error, row.processed_at = status, error[:500], timezone.now()
-    row.save(update_fields=["status", "error", "processed_at", "payment"])
-    for signal in (signals.webhook_received, signals.webhook_processed):
-        _announce(signal, row)
-    return _WORDS[status]
-
-
-def _announce(signal: Signal, row: PaymentWebhookEvent) -> None:
-    transaction.on_commit(partial(_send, signal, row), robust=True)
+def _announce(row: PaymentWebhookEvent, signal: Signal | None = None) -> None:
+    """Tell receivers after the commit, and let the next delivery be known at a glance."""
+    if signal is None and row.status == Status.PROCESSING:
+        return
+    told = signals.webhook_failed if row.status == Status.FAILED else signals.webhook_processed
+    transaction.on_commit(partial(_send, signal or told, row), robust=True)
+    if signal is None and row.is_settled():
+        transaction.on_commit(partial(seen.remember, row.provider, row.event_id), robust=True)
 
 
 def _send(signal: Signal, row: PaymentWebhookEvent) -> None:
     for receiver, answer in signal.send_robust(sender=PaymentWebhookEvent, event=row):
         if isinstance(answer, Exception):
             log.error("signal_receiver_error", receiver=repr(receiver), exc_info=answer)
-
-
-def _mark_failed(delivery: Delivery, event: GatewayEvent, error: Exception) -> None:
-    """Write down what was rolled back, unless somebody else has applied it meanwhile."""
-    log.error("webhook_failed", provider=delivery.provider, event_id=event.id, exc_info=error)
-    with transaction.atomic():
-        row = claim(delivery, event.id, event.type)
-        if row is not None:
-            facts: dict[str, Any] = {"status": Status.FAILED, "error": type(error).__name__}
-            PaymentWebhookEvent.objects.filter(pk=row.pk).update(**facts)
-            row.refresh_from_db()
-            _announce(signals.webhook_failed, row)

@@ -1,6 +1,6 @@
 """PaymentWebhookEvent: one notification as it reached us, its body sealed as it came."""
 
-from django.db import models
+from django.db import connection, models
 from django.db.models import Q
 from django.utils import timezone
 from uuid_utils.compat import uuid7
@@ -8,11 +8,33 @@ from uuid_utils.compat import uuid7
 from payments.crypto.fields import SealedField
 
 
-class PaymentWebhookEvent(models.Model):
-    """One piece of news from one provider, claimed once.
+class PaymentWebhookEvents(models.Manager["PaymentWebhookEvent"]):
+    """The inbox's rows."""
 
-    The unique constraint is what makes its effect happen once: the claim, the effect and the
-    mark are one commit.
+    def insert_if_new(self, row: "PaymentWebhookEvent") -> bool:
+        """Write a row unless its event has one; answers whether it is this one that is kept.
+
+        One statement that never fails: Django's own ways either raise (and cost a savepoint) or
+        do not say who won. Two at once meet at the unique index, where one waits for the other.
+        """
+        fields = self.model._meta.concrete_fields
+        names = ", ".join(connection.ops.quote_name(str(field.column)) for field in fields)
+        places = ", ".join(["%s"] * len(fields))
+        values = [field.get_db_prep_save(field.pre_save(row, True), connection) for field in fields]
+        table = connection.ops.quote_name(self.model._meta.db_table)
+        insert = f"INSERT INTO {table} ({names}) VALUES ({places})"  # noqa: S608 - our own names
+        with connection.cursor() as cursor:
+            cursor.execute(f"{insert} ON CONFLICT (event_id, provider) DO NOTHING", values)
+            row._state.adding = False  # noqa: SLF001 - as Django's own inserts do
+            return bool(cursor.rowcount)
+
+
+class PaymentWebhookEvent(models.Model):
+    """One piece of news from one provider, claimed once by the unique constraint.
+
+    `next_try_at` is when somebody should take it up (again): the end of its holder's lease while
+    it is `processing`, the next attempt after a failure, null where nothing is left to do by
+    machine. Only who holds `lease_token` may finish it.
     """
 
     class Status(models.TextChoices):
@@ -31,18 +53,22 @@ class PaymentWebhookEvent(models.Model):
     status = models.CharField(max_length=12, choices=Status, default=Status.PROCESSING)
     body = SealedField()
     headers = models.JSONField(default=dict)
-    delivery_id = models.CharField(max_length=191, blank=True)
-    body_digest = models.CharField(max_length=64, blank=True)
+    is_proven = models.BooleanField(default=True)
     external_event_id = models.CharField(max_length=191, blank=True)
     payment = models.ForeignKey(
         "payments.Payment", models.PROTECT, null=True, blank=True, related_name="webhook_events"
     )
     attempts = models.PositiveSmallIntegerField(default=1)
+    next_try_at = models.DateTimeField(null=True, blank=True)
+    lease_token = models.UUIDField(null=True, blank=True)
     error = models.CharField(max_length=500, blank=True)
+    history = models.JSONField(default=list, blank=True)
     source_address = models.CharField(max_length=45, blank=True)
     correlation_id = models.CharField(max_length=64, blank=True)
     received_at = models.DateTimeField(default=timezone.now)
     processed_at = models.DateTimeField(null=True, blank=True)
+
+    objects = PaymentWebhookEvents()
 
     class Meta:
         db_table = "payment_webhook_events"
@@ -58,11 +84,41 @@ class PaymentWebhookEvent(models.Model):
             models.Index(fields=["status", "received_at"], name="webhook_by_status"),
             models.Index(fields=["provider", "-received_at"], name="webhook_by_provider"),
             models.Index(
-                fields=["provider", "delivery_id"],
-                condition=~Q(delivery_id=""),
-                name="webhook_by_delivery",
+                fields=["next_try_at"],
+                condition=Q(next_try_at__isnull=False),
+                name="webhook_due",
             ),
         ]
 
     def __str__(self) -> str:
         return f"{self.provider} {self.event_id}: {self.status}"
+
+    def is_settled(self) -> bool:
+        """Whether another delivery of it would tell nothing new.
+
+        What was only a hint and came to nothing may have been a forgery: the true news may follow.
+        """
+        came_to_nothing = self.status in (self.Status.IGNORED, self.Status.PARKED)
+        return self.status == self.Status.COMPLETED or (came_to_nothing and self.is_proven)
+
+    def is_held(self) -> bool:
+        """Whether somebody is at it: its lease is not over."""
+        is_processing = self.status == self.Status.PROCESSING
+        return is_processing and bool(self.next_try_at and self.next_try_at > timezone.now())
+
+
+class KnownDelivery(models.Model):
+    """A provider's name for one delivery, and the body that it first came with."""
+
+    provider = models.CharField(max_length=20)
+    name = models.CharField(max_length=191)
+    body_digest = models.CharField(max_length=64)
+    seen_at = models.DateTimeField(default=timezone.now, db_index=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["provider", "name"], name="one_body_per_delivery")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.provider} {self.name}"

@@ -4,18 +4,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
-import structlog
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
+from django.utils import timezone
 
-from payments.errors import DomainError
-from payments.events import context
-from payments.gateways.contract import Unreadable
-from payments.gateways.registry import gateway_named
-from payments.services.gateway_events import NotOurs, confirmed
-from webhooks import inbox
+from webhooks import inbox, worker
 from webhooks.models import PaymentWebhookEvent
-
-log = structlog.get_logger(__name__)
+from webhooks.retention import standing
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,30 +35,33 @@ def chosen(
 
 
 def replay(rows: QuerySet[PaymentWebhookEvent]) -> Iterator[Replayed]:
-    """Process each once more; one that fails again hinders nobody."""
+    """Process each once more; one that fails again hinders nobody.
+
+    What was completed has had its effect, and what somebody is at now is left to them.
+    """
     for row in rows.iterator(chunk_size=200):
-        with context.bound(correlation_id=row.correlation_id, source="replay"):
-            yield Replayed(row, _again(row))
+        taken = worker.take(_free().filter(pk=row.pk))
+        answer = worker.try_again(taken[0]) if taken else _why_not(row)
+        yield Replayed(row, answer)
 
 
-def _again(row: PaymentWebhookEvent) -> str:
-    try:
-        return _processed(row)
-    except (Unreadable, DomainError) as error:
-        return f"still not: {error}"
-    except Exception as error:
-        log.exception("replay_failed", event_id=row.event_id)
-        return f"failed: {type(error).__name__}"
+def schedule(rows: QuerySet[PaymentWebhookEvent]) -> int:
+    """Let the workers process these again at their next look; answers how many."""
+    free = _free().filter(pk__in=rows.order_by().values("pk"))
+    return free.update(next_try_at=timezone.now())
 
 
-def _processed(row: PaymentWebhookEvent) -> str:
-    gateway = gateway_named(row.provider)
-    delivery = inbox.Delivery(row.provider, row.body, row.headers)
-    events = [event for event in gateway.events_in(row.body) if event.id == row.event_id]
-    if not events:
-        raise Unreadable("this event is no longer found in its body")
-    try:
-        event = confirmed(gateway, events[0])
-    except NotOurs:
-        event = events[0]
-    return inbox.process(delivery, event, is_replay=True)
+def replayable() -> dict[tuple[str, str], int]:
+    """What may be processed again: (provider, status) → how many."""
+    statuses = (inbox.Status.FAILED, inbox.Status.PARKED, inbox.Status.IGNORED)
+    return {key: count for key, count in standing().items() if key[1] in statuses}
+
+
+def _free() -> QuerySet[PaymentWebhookEvent]:
+    completed = Q(status=inbox.Status.COMPLETED)
+    held = Q(status=inbox.Status.PROCESSING, next_try_at__gt=timezone.now())
+    return PaymentWebhookEvent.objects.exclude(completed | held)
+
+
+def _why_not(row: PaymentWebhookEvent) -> str:
+    return "duplicate" if row.status == inbox.Status.COMPLETED else "left: somebody is at it"

@@ -11,7 +11,7 @@ from datetime import timedelta
 from django.db.models import Count, QuerySet
 from django.utils import timezone
 
-from webhooks.models import PaymentWebhookEvent
+from webhooks.models import KnownDelivery, PaymentWebhookEvent
 
 BATCH = 1000
 
@@ -29,6 +29,11 @@ def forget(rows: QuerySet[PaymentWebhookEvent], batch: int = BATCH) -> Iterator[
     """Delete rows batch by batch, each in a commit of its own; yields how many each time."""
     while keys := list(rows.order_by("received_at").values_list("pk", flat=True)[:batch]):
         yield PaymentWebhookEvent.objects.filter(pk__in=keys).delete()[0]
+
+
+def forget_deliveries(age: timedelta) -> int:
+    """Forget the names of old deliveries; a provider has long stopped repeating them."""
+    return KnownDelivery.objects.filter(seen_at__lt=timezone.now() - age).delete()[0]
 
 
 def standing(provider: str = "") -> dict[tuple[str, str], int]:

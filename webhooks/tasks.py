@@ -5,11 +5,19 @@ from datetime import timedelta
 from celery import shared_task
 from django.conf import settings
 
-from webhooks import retention
+from webhooks import retention, roads, worker
+
+
+@shared_task
+def apply_due_events() -> int:
+    """Apply what waits: kept for workers, failed, early, or left by a crash; answers how many."""
+    roads.forget_waking()
+    return sum(1 for _ in worker.work_off())
 
 
 @shared_task
 def cleanup_webhook_events() -> int:
     """Forget completed events past RETENTION_WEBHOOK_EVENTS_DAYS; answers how many."""
     age = timedelta(days=settings.RETENTION_WEBHOOK_EVENTS_DAYS)
+    retention.forget_deliveries(age)
     return sum(retention.forget(retention.forgettable(age)))

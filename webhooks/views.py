@@ -19,9 +19,10 @@ from payments.gateways.client import open_notification
 from payments.gateways.contract import CannotJudge, Gateway, SignatureInvalid, Unreadable
 from payments.gateways.messages import GatewayEvent
 from payments.gateways.registry import gateway_named
-from payments.services.gateway_events import NotConfirmed, NotOurs, confirmed
-from webhooks import admission, inbox
+from payments.services.gateway_events import NotConfirmed
+from webhooks import admission, inbox, roads
 from webhooks.admission import Refused
+from webhooks.diagnosis import diagnosed
 from webhooks.models import PaymentWebhookEvent
 
 log = structlog.get_logger(__name__)
@@ -35,15 +36,17 @@ def receive(request: HttpRequest, provider: str) -> JsonResponse:
 
     def opened(gateway: Gateway, body: bytes) -> list[GatewayEvent]:
         try:
-            return open_notification(gateway, admission.headers_of(request), body)
+            return open_notification(gateway, headers, body)
         except SignatureInvalid as error:
             detail = "The signature does not fit the body."
-            raise Refused(401, "invalid_signature", detail, error.reason) from None
+            reason = diagnosed(gateway, headers, body, error.reason)
+            raise Refused(401, "invalid_signature", detail, reason) from None
         except CannotJudge as error:
             detail = "This cannot be judged now; send it again shortly."
-            raise Refused(503, "service_unavailable", detail, str(error), 5) from None
+            raise Refused(503, "service_unavailable", detail, f"cannot_judge: {error}", 5) from None
 
-    return _answered(request, provider, opened)
+    headers = admission.headers_of(request)
+    return _answered(request, provider, opened, lambda gateway: gateway.proves(headers))
 
 
 @csrf_exempt
@@ -60,8 +63,10 @@ def receive_generic(request: HttpRequest) -> JsonResponse:
         return events
 
     if wait := seconds_to_wait(request, "generic_webhook", client_address(request)):
-        return _refusal(Refused(429, "rate_limited", f"Try again in {wait} s.", "", wait))
-    return _answered(request, provider, opened)
+        refused = Refused(429, "rate_limited", f"Try again in {wait} s.", "", wait)
+        return _refusal(admission.reported(request, provider[:20], refused))
+    # What a forwarded header says of itself was not verified here.
+    return _answered(request, provider, opened, lambda gateway: gateway.proves_body)
 
 
 def _demand_same_id(external: str | None, events: list[GatewayEvent]) -> None:
@@ -70,11 +75,14 @@ def _demand_same_id(external: str | None, events: list[GatewayEvent]) -> None:
         raise Refused(400, "event_id_contradicts", detail)
 
 
-def _answered(request: HttpRequest, provider: str, opened: _Opener) -> JsonResponse:
+def _answered(
+    request: HttpRequest, provider: str, opened: _Opener, proves: Callable[[Gateway], bool]
+) -> JsonResponse:
     try:
         gateway = _gateway(provider)
         admission.demand_known_source(request, gateway.name)
-        return JsonResponse(_processed(request, gateway, admission.body_of(request), opened))
+        delivery = _delivery(request, gateway, is_proven=proves(gateway))
+        return JsonResponse(_processed(gateway, delivery, opened))
     except Refused as refused:
         return _refusal(admission.reported(request, provider[:20], refused))
     except DatabaseError:
@@ -91,48 +99,43 @@ def _gateway(provider: str) -> Gateway:
         raise Refused(404, error.code, error.detail) from None
 
 
-def _processed(
-    request: HttpRequest, gateway: Gateway, body: bytes, opened: _Opener
-) -> dict[str, Any]:
-    delivery = inbox.Delivery(
+def _delivery(request: HttpRequest, gateway: Gateway, *, is_proven: bool) -> inbox.Delivery:
+    return inbox.Delivery(
         provider=gateway.name,
-        body=body,
+        body=admission.body_of(request),
         headers=dict(request.headers),
         source_address=client_address(request),
         external_event_id=request.headers.get("X-Webhook-Event-ID", "")[:191],
-        delivery_id=gateway.delivery_id(admission.headers_of(request))[:191],
+        name=gateway.delivery_id(admission.headers_of(request))[:191],
+        is_proven=is_proven,
     )
+
+
+def _processed(gateway: Gateway, delivery: inbox.Delivery, opened: _Opener) -> dict[str, Any]:
     try:
-        events = opened(gateway, body)
+        events = opened(gateway, delivery.body)
     except Refused:
         raise
     except Exception as error:
         # Verified, and yet not to be read: kept for a person, whatever the reason.
         if not isinstance(error, Unreadable):
             log.exception("notification_unreadable", provider=gateway.name)
-        event_id = f"unreadable:{delivery.digest}"
-        status = inbox.park_unreadable(delivery, event_id, str(error) or type(error).__name__)
+        status, event_id = inbox.park_unreadable(delivery, str(error) or type(error).__name__)
         return {"status": status, "event_id": event_id}
     if inbox.bears_another_body(delivery):
         detail = "The signature does not fit the body."
-        raise Refused(401, "invalid_signature", detail, "a delivery's name with another body")
-    answers = [
-        {"status": inbox.process(delivery, _confirmed(gateway, e)), "event_id": e.id}
-        for e in events
-    ]
+        reason = "another_body: this delivery's name came before with another body"
+        raise Refused(401, "invalid_signature", detail, reason)
+    answers = [{"status": _taken_in(delivery, event), "event_id": event.id} for event in events]
     return answers[0] if answers else {"status": "ignored", "event_id": None}
 
 
-def _confirmed(gateway: Gateway, event: GatewayEvent) -> GatewayEvent:
-    """A hint is confirmed by its provider first, with no transaction open."""
-    if gateway.proves_body or inbox.is_settled(gateway.name, event.id):
-        return event
+def _taken_in(delivery: inbox.Delivery, event: GatewayEvent) -> str:
     try:
-        return confirmed(gateway, event)
-    except NotOurs:
-        return event
+        return roads.take_in(delivery, event)
     except NotConfirmed as error:
-        raise Refused(503, "service_unavailable", "Send it again shortly.", str(error), 5) from None
+        why = f"not_confirmed: {error}"
+        raise Refused(503, "service_unavailable", "Send it again shortly.", why, 5) from None
 
 
 def _refusal(refused: Refused) -> JsonResponse:

@@ -106,8 +106,8 @@ def _commands(port: str) -> dict[str, str]:
     return {
         "web": (
             f"granian --interface wsgi --host 127.0.0.1 --port {port} --workers 1"
-            " --blocking-threads 8 --workers-kill-timeout 3 --no-ws --log-level error"
-            " config.wsgi:application"
+            " --blocking-threads 8 --workers-kill-timeout 3 --respawn-failed-workers --no-ws"
+            " --log-level error config.wsgi:application"
         ),
         "worker": (
             "celery --quiet -A config worker --pool threads --concurrency 2"

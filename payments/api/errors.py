@@ -22,6 +22,7 @@ from payments import errors
 _View = Callable[..., HttpResponse]
 _STATUS: dict[type[errors.DomainError], int] = {
     errors.PaymentNotFound: 404,
+    errors.UnknownBreaker: 404,
     errors.InvalidTransition: 409,
     errors.OperationInProgress: 409,
     errors.NotSupported: 409,

@@ -4,7 +4,6 @@ A row is taken before the work and learns the payment in the commit that creates
 after any death resumes that payment and never makes a second.
 """
 
-import hashlib
 import json
 import re
 from collections.abc import Callable
@@ -22,6 +21,7 @@ from uuid_utils.compat import uuid7
 
 from payments.api.errors import ApiError
 from payments.api.permissions import caller_of
+from payments.crypto.signatures import derived_key, hmac_hex
 from payments.events.models import canonical_text
 from payments.models import GatewayOperation, IdempotencyKey
 from payments.operations import demand_not_in_flight
@@ -91,7 +91,9 @@ def _take(request: Request, name: str) -> IdempotencyKey:
 
 
 def _fingerprint(request: Request) -> str:
-    return hashlib.sha256(canonical_text(request.data).encode(errors="surrogatepass")).hexdigest()
+    # Keyed: what a caller should not have sent could be guessed back from a plain digest.
+    body = canonical_text(request.data).encode(errors="surrogatepass")
+    return hmac_hex(derived_key(settings.SECRET_KEY, "fingerprint"), body)
 
 
 def _new_row(identity: dict[str, str], fingerprint: str) -> IdempotencyKey | None:

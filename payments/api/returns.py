@@ -16,6 +16,7 @@ from payments.gateways.contract import SignatureInvalid
 from payments.gateways.registry import gateway_named
 from payments.models import Payment
 from payments.services import payments as service
+from payments.services.return_addresses import is_our_return
 
 log = structlog.get_logger("security")
 _OWN_FIELDS = ("payment", "s")
@@ -42,7 +43,7 @@ def _payment_id(request: HttpRequest) -> UUID | None:
         payment_id = UUID(request.GET.get("payment", ""))
     except ValueError:
         return None
-    is_ours = service.is_our_return(payment_id, request.GET.get("s", ""))
+    is_ours = is_our_return(payment_id, request.GET.get("s", ""))
     is_known = is_ours and Payment.objects.filter(pk=payment_id).exists()
     return payment_id if is_known else None
 

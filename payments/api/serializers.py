@@ -4,16 +4,19 @@ import re
 from datetime import timedelta
 from typing import Any
 
+from django.core.validators import RegexValidator
 from django.utils import timezone
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
+from payments.api.card_numbers import refuse_card_number
 from payments.events.models import StoredEvent
 from payments.models import GatewayOperation, Payment, Refund
 from payments.money import Money
 from payments.statuses import Outcome, PaymentStatus
 
 _METADATA_NAME = re.compile(r"[\w.-]{1,40}")
+_PRINTABLE = RegexValidator(r"\A[\x21-\x7e]+\Z", "Visible ASCII characters only.")
 _OUTCOMES = ["none", *(outcome.value for outcome in Outcome)]
 
 
@@ -41,13 +44,20 @@ class CustomerSerializer(serializers.Serializer[Any]):
 
 
 class ProcessSerializer(serializers.Serializer[Any]):
-    """How to start a payment; `timeout` in milliseconds may only shorten the provider's own."""
+    """How to start a payment; `timeout` in milliseconds may only shorten the provider's own.
+
+    `payment_token` is what the provider's own browser library made of a card (`pm_…` at Stripe):
+    the payment is then charged at once, without a page.
+    """
 
     payment_methods = serializers.ListField(
         child=serializers.CharField(max_length=40), required=False, max_length=20
     )
     language = serializers.RegexField(r"^[a-z]{2}(-[A-Z]{2})?$", required=False)
     timeout = serializers.IntegerField(min_value=1000, max_value=120_000, required=False)
+    payment_token = serializers.CharField(
+        max_length=255, required=False, validators=[refuse_card_number, _PRINTABLE]
+    )
 
     def wishes(self) -> dict[str, Any]:
         """Keyword arguments of `process_payment`."""

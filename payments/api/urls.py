@@ -3,9 +3,11 @@
 from django.urls import re_path
 
 from payments.api import views
+from payments.api.breakers import BreakersView
 from payments.api.returns import come_back
 
 _ID = r"(?P<payment_id>[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12})"
+_NAME = r"(?P<name>[a-z0-9_.:-]{1,64})"
 
 urlpatterns = [
     re_path(r"^/create/?$", views.CreateView.as_view({"post": "create"}), name="create"),
@@ -21,6 +23,15 @@ urlpatterns = [
     ),
     re_path(r"^/return/?$", come_back, name="return"),
     re_path(r"^/health/?$", views.HealthView.as_view({"get": "retrieve"}), name="health"),
+    re_path(r"^/circuit-breaker/stats/?$", BreakersView.as_view({"get": "stats"}), name="breakers"),
+    re_path(
+        rf"^/circuit-breaker/{_NAME}/?$", BreakersView.as_view({"get": "read"}), name="breaker"
+    ),
+    re_path(
+        rf"^/circuit-breaker/{_NAME}/(?P<deed>reset|force-open|disable|release)/?$",
+        BreakersView.as_view({"post": "act"}),
+        name="breaker-deed",
+    ),
     re_path(r"^/?$", views.PaymentViewSet.as_view({"get": "list"}), name="payments"),
     re_path(rf"^/{_ID}/?$", views.PaymentViewSet.as_view({"get": "retrieve"}), name="payment"),
     re_path(rf"^/{_ID}/capture/?$", views.CaptureView.as_view({"post": "capture"}), name="capture"),

@@ -47,7 +47,7 @@ _KEY = OpenApiParameter(
 )
 
 
-class _PaymentsApi(GenericViewSet[Payment]):
+class PaymentsApi(GenericViewSet[Payment]):
     """What every view of the API shares: who asks, what they may see, how often."""
 
     serializer_class: Any = PaymentSerializer
@@ -81,7 +81,7 @@ class _PaymentsApi(GenericViewSet[Payment]):
         return self.get_paginated_response(serializer(page, many=True).data)
 
 
-class _BearerOnGet(_PaymentsApi):
+class _BearerOnGet(PaymentsApi):
     """Actions that a GET may start: a browser's session must not, or any image tag could."""
 
     http_method_names = ["get", "post", "options"]
@@ -97,7 +97,7 @@ class _BearerOnGet(_PaymentsApi):
         return answer
 
 
-class CreateView(_PaymentsApi):
+class CreateView(PaymentsApi):
     """`POST /create`."""
 
     scope = "payments:write"
@@ -124,7 +124,7 @@ class ProcessView(_BearerOnGet):
     @extend_schema(request=ProcessSerializer, responses=PaymentSerializer, parameters=[_KEY])
     @idempotent
     def process(self, request: Request, payment_id: UUID) -> Response:
-        """Start the payment at its provider; send the payer to `redirect_url`."""
+        """Start the payment at its provider; send the payer to `redirect_url`, if there is one."""
         payment = self.payment(payment_id)
         told = request.data if request.method == "POST" else {}
         body = ProcessSerializer(data=told)
@@ -145,7 +145,7 @@ class VerifyView(_BearerOnGet):
 
 
 @extend_schema_view(list=extend_schema(responses=PaymentSerializer(many=True)))
-class PaymentViewSet(_PaymentsApi):
+class PaymentViewSet(PaymentsApi):
     """The payments themselves, their timelines and attempts."""
 
     pagination_class: Any = PaymentPages
@@ -158,11 +158,11 @@ class PaymentViewSet(_PaymentsApi):
 
     @extend_schema(responses=PaymentSerializer)
     def retrieve(self, request: Request, payment_id: UUID) -> Response:
-        """One payment."""
-        return self.rendered(self.payment(payment_id))
+        """One payment; where its outcome is not known, its provider is asked first."""
+        return self.rendered(service.read_payment(payment_id=self.payment(payment_id).id))
 
 
-class CaptureView(_PaymentsApi):
+class CaptureView(PaymentsApi):
     """`POST /{id}/capture`."""
 
     scope = "payments:write"
@@ -182,7 +182,7 @@ class CaptureView(_PaymentsApi):
         return self.rendered(done)
 
 
-class CancelView(_PaymentsApi):
+class CancelView(PaymentsApi):
     """`POST /{id}/cancel`."""
 
     scope = "payments:write"
@@ -198,7 +198,7 @@ class CancelView(_PaymentsApi):
         return self.rendered(service.cancel_payment(payment_id=payment.id, request_key=named))
 
 
-class RefundsView(_PaymentsApi):
+class RefundsView(PaymentsApi):
     """`POST` and `GET /{id}/refunds`."""
 
     scope = "refunds:write"
@@ -235,7 +235,7 @@ class RefundsView(_PaymentsApi):
         return Response(RefundSerializer(refund).data, status=201)
 
 
-class EventsView(_PaymentsApi):
+class EventsView(PaymentsApi):
     """`GET /{id}/events`."""
 
     pagination_class: Any = EventPages
@@ -249,7 +249,7 @@ class EventsView(_PaymentsApi):
         return self.page_of(events, EventSerializer)
 
 
-class AttemptsView(_PaymentsApi):
+class AttemptsView(PaymentsApi):
     """`GET /{id}/attempts`."""
 
     pagination_class: Any = AttemptPages
@@ -262,7 +262,7 @@ class AttemptsView(_PaymentsApi):
         return self.page_of(GatewayOperation.objects.filter(payment=payment), AttemptSerializer)
 
 
-class HealthView(_PaymentsApi):
+class HealthView(PaymentsApi):
     """`GET /health`: open to everybody, tells nothing that is not theirs to know."""
 
     scope = None

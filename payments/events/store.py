@@ -42,7 +42,7 @@ def record(signal: EventSignal, aggregate: Aggregate, data: Any) -> StoredEvent:
 
 
 def _append(signal: EventSignal, aggregate: Aggregate, data: dict[str, Any]) -> StoredEvent:
-    stream = _locked_stream(aggregate)
+    stream = hold(aggregate)
     here = context.current()
     event = StoredEvent(
         aggregate_type=aggregate.type,
@@ -65,10 +65,14 @@ def _append(signal: EventSignal, aggregate: Aggregate, data: dict[str, Any]) -> 
     return event
 
 
-def _locked_stream(aggregate: Aggregate) -> Stream:
+def hold(aggregate: Aggregate) -> Stream:
+    """Lock the tip of a history until the transaction ends, beginning it where there is none."""
     names = {"aggregate_type": aggregate.type, "aggregate_id": aggregate.id}
-    Stream.objects.bulk_create([Stream(**names)], ignore_conflicts=True)
-    return Stream.objects.select_for_update().get(**names)
+    held = Stream.objects.select_for_update()
+    if (stream := held.filter(**names).first()) is None:
+        Stream.objects.bulk_create([Stream(**names)], ignore_conflicts=True)
+        stream = held.get(**names)
+    return stream
 
 
 def hash_of(event: StoredEvent) -> str:

@@ -1,29 +1,31 @@
 """Send an order to a gateway; open a notification it sent us.
 
 What must be had first is had here: a token where one must log in, a certificate where a
-notification needs one. Both are kept in this process until shortly before they end.
+notification needs one. Tokens are kept in this process until shortly before they end.
 """
 
+import time
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
-from payments.errors import DomainError
-from payments.gateways import transport
-from payments.gateways.contract import CannotJudge, Evidence, Gateway
-from payments.gateways.messages import Failure, GatewayEvent, GatewayResult, Lookup, Order
-from payments.gateways.wire import Headers, Lost, NotSent, WireResponse
-from payments.statuses import FailureCode, Outcome
+from payments.errors import DomainError, NotSupported
+from payments.gateways import documents, transport
+from payments.gateways.contract import Evidence, Gateway
+from payments.gateways.messages import (
+    DisputeLookup,
+    DisputeNews,
+    GatewayEvent,
+    GatewayResult,
+    Order,
+)
+from payments.gateways.wire import Headers, Lost, NotSent, WireRequest, WireResponse
 
-_DOCUMENT_TIMEOUT = timedelta(seconds=5)
-_DOCUMENT_LIFETIME = timedelta(days=1)
 _TOKEN_MARGIN = timedelta(minutes=1)
 _REFUSED_TOKEN = 401
-_LONG_AGO = datetime.min.replace(tzinfo=UTC)
-_NO_TOKEN = ("", _LONG_AGO)
-_NO_DOCUMENT = (b"", _LONG_AGO)
-# Value and the moment of its end, by what it belongs to. Threads may fetch the same thing twice;
-# the later answer is as good as the earlier.
+_NO_TOKEN = ("", datetime.min.replace(tzinfo=UTC))
+# A token and the moment of its end, by gateway. Threads may log in twice; the later token is as
+# good as the earlier.
 _tokens: dict[Gateway, tuple[str, datetime]] = {}
-_documents: dict[str, tuple[bytes, datetime]] = {}
 
 
 class CannotSay(DomainError):
@@ -32,57 +34,85 @@ class CannotSay(DomainError):
 
 def execute(gateway: Gateway, order: Order, timeout: timedelta | None = None) -> GatewayResult:
     """Ask a gateway, within its timeout or a shorter one. Raises NotSent or Lost."""
+    return exchange(gateway, order, timeout)[1]
+
+
+def exchange(
+    gateway: Gateway, order: Order, timeout: timedelta | None = None
+) -> tuple[WireResponse, GatewayResult]:
+    """The same, with the answer as it came."""
+    response = _exchanged(gateway, lambda token: gateway.request_for(order, token), timeout)
+    return response, gateway.result_of(order, response)
+
+
+def look_up_dispute(gateway: Gateway, order: DisputeLookup) -> DisputeNews | None:
+    """What a gateway itself says of a dispute; None where it knows of none of this charge.
+
+    Raises NotSupported where it cannot be asked, NotSent or Lost where it did not answer.
+    """
+
+    def question(token: str) -> WireRequest:
+        if request := gateway.dispute_request(order, token):
+            return request
+        raise NotSupported(f"{gateway.name} cannot be asked about this dispute.")
+
+    question("")  # before anybody logs in for it
+    return gateway.dispute_of(order, _exchanged(gateway, question, None))
+
+
+def _exchanged(
+    gateway: Gateway, request_with: Callable[[str], WireRequest], timeout: timedelta | None
+) -> WireResponse:
+    """One request and its answer; logging in, before and anew, shares its deadline."""
     limit = min(timeout, gateway.timeout) if timeout else gateway.timeout
-    response = _sent(gateway, order, limit)
+    ends_at = _clock() + limit
+    response = _sent(gateway, request_with, ends_at)
     if response.status == _REFUSED_TOKEN and gateway in _tokens:
         _tokens.pop(gateway, _NO_TOKEN)
         # The token ended early, so nothing was done: log in anew, once.
-        response = _sent(gateway, order, limit)
-    return gateway.result_of(order, response)
+        response = _sent(gateway, request_with, ends_at)
+    return response
 
 
-def _sent(gateway: Gateway, order: Order, limit: timedelta) -> WireResponse:
-    token = _token_for(gateway, limit)
+def _sent(
+    gateway: Gateway, request_with: Callable[[str], WireRequest], ends_at: timedelta
+) -> WireResponse:
+    token = _token_for(gateway, ends_at)
     try:
-        request = gateway.request_for(order, token)
+        request = request_with(token)
     except DomainError as error:
         raise CannotSay(error.detail) from error
-    return transport.send(gateway.name, request, limit)
+    return transport.send(gateway.name, request, _left(gateway, ends_at))
 
 
-def _token_for(gateway: Gateway, limit: timedelta) -> str:
+def _clock() -> timedelta:
+    """A clock that nobody sets back while a call is under way."""
+    return timedelta(seconds=time.monotonic())
+
+
+def _left(gateway: Gateway, ends_at: timedelta) -> timedelta:
+    left = ends_at - _clock()
+    if left <= timedelta(0):
+        raise NotSent(f"The time for {gateway.name} was over before this could be sent.")
+    return left
+
+
+def _token_for(gateway: Gateway, ends_at: timedelta) -> str:
     request = gateway.token_request()
     if request is None:
         return ""
-    text, ends_at = _tokens.get(gateway, _NO_TOKEN)
-    if datetime.now(UTC) < ends_at:
+    text, good_until = _tokens.get(gateway, _NO_TOKEN)
+    if datetime.now(UTC) < good_until:
         return text
     try:
-        token = gateway.token_of(transport.send(gateway.name, request, limit))
+        answer = transport.send(gateway.name, request, _left(gateway, ends_at))
     except Lost as error:
         raise NotSent(f"{gateway.name} did not answer the log-in: {error}") from error
+    token = gateway.token_of(answer)
     if token is None:
         raise NotSent(f"{gateway.name} refused the log-in; check its credentials.")
-    _tokens[gateway] = (
-        token.text,
-        datetime.now(UTC) + token.lifetime - _TOKEN_MARGIN,
-    )
+    _tokens[gateway] = (token.text, datetime.now(UTC) + token.lifetime - _TOKEN_MARGIN)
     return token.text
-
-
-def attempt(gateway: Gateway, order: Order, timeout: timedelta | None = None) -> GatewayResult:
-    """The same, with failures as outcomes: a Lookup that fails tells nothing, so UNKNOWN."""
-    unasked = Outcome.UNKNOWN if isinstance(order, Lookup) else Outcome.NOT_SENT
-    try:
-        return execute(gateway, order, timeout)
-    except NotSent as error:
-        return GatewayResult(unasked, exchange={"error": str(error)})
-    except CannotSay as error:
-        # What cannot be said in the gateway's own units was refused before anything was sent.
-        failure = Failure(FailureCode.PROVIDER_ERROR, error.detail)
-        return GatewayResult(unasked, failure=failure, exchange={"error": error.detail})
-    except (Lost, DomainError) as error:
-        return GatewayResult(Outcome.UNKNOWN, exchange={"error": str(error)})
 
 
 def open_notification(gateway: Gateway, headers: Headers, body: bytes) -> list[GatewayEvent]:
@@ -90,25 +120,7 @@ def open_notification(gateway: Gateway, headers: Headers, body: bytes) -> list[G
 
     Raises SignatureInvalid, Unreadable, or CannotJudge where what is needed cannot be had now.
     """
-    evidence = Evidence(datetime.now(UTC), _document_for(gateway, headers))
-    gateway.verify(headers, body, evidence)
+    request = gateway.evidence_request(headers, datetime.now(UTC))
+    document = documents.fetched(gateway.name, request) if request else b""
+    gateway.verify(headers, body, Evidence(datetime.now(UTC), document))
     return gateway.events_in(body)
-
-
-def _document_for(gateway: Gateway, headers: Headers) -> bytes:
-    request = gateway.evidence_request(headers)
-    if request is None:
-        return b""
-    document, ends_at = _documents.get(request.url, _NO_DOCUMENT)
-    if datetime.now(UTC) < ends_at:
-        return document
-    try:
-        response = transport.send(f"{gateway.name}-documents", request, _DOCUMENT_TIMEOUT)
-    except (NotSent, Lost) as error:
-        raise CannotJudge(f"{gateway.name}'s certificate cannot be fetched: {error}") from error
-    if response.status != 200 or b"BEGIN CERTIFICATE" not in response.body:
-        raise CannotJudge(
-            f"{gateway.name} answered {response.status} to its certificate's address."
-        )
-    _documents[request.url] = (response.body, datetime.now(UTC) + _DOCUMENT_LIFETIME)
-    return response.body

@@ -6,7 +6,13 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from payments.gateways.messages import GatewayEvent, GatewayResult, Order
+from payments.gateways.messages import (
+    DisputeLookup,
+    DisputeNews,
+    GatewayEvent,
+    GatewayResult,
+    Order,
+)
 from payments.gateways.wire import Headers, WireRequest, WireResponse
 
 
@@ -20,6 +26,12 @@ class Capability(StrEnum):
     VOID = "void"
     REFUND = "refund"
     PARTIAL_REFUND = "partial_refund"
+    # It takes what its own browser library made of a card, so that no page is needed.
+    PAYMENT_TOKEN = "payment_token"  # noqa: S105 - a word, no secret
+
+
+# What a gateway with a hosted page can do at best.
+BY_PAGE = frozenset(Capability) - {Capability.PAYMENT_TOKEN}
 
 
 class SignatureInvalid(Exception):
@@ -63,7 +75,8 @@ class Gateway(ABC):
     `timeout` bounds one attempt; "never heard of it" is believed only when an attempt's
     deadline is `settling_time` past. Within `key_memory` the gateway takes a request that is
     repeated under the same key for the same request. Where a signature does not cover the body
-    (`proves_body` is False) a notification is a hint: a Lookup confirms it before money moves.
+    (`proves_body` is False, and `proves` may say more of one delivery) a notification is a hint:
+    a lookup confirms it before money moves.
     """
 
     name: str
@@ -73,6 +86,7 @@ class Gateway(ABC):
     settling_time: timedelta
     key_memory: timedelta = timedelta(0)
     proves_body: bool = True
+    charge_call: str = "create"
 
     @abstractmethod
     def request_for(self, order: Order, token: str = "") -> WireRequest:
@@ -90,6 +104,14 @@ class Gateway(ABC):
     def events_in(self, body: bytes) -> list[GatewayEvent]:
         """The news in a verified body. Raises Unreadable."""
 
+    def page_lifetime(self, wanted: timedelta) -> timedelta:
+        """How long a page lives here, of what we wish; we wait for its payer no shorter.
+
+        A gateway that is not told the end keeps its page open for as long as it likes: money
+        that is paid there after our own end is a late success.
+        """
+        return wanted
+
     def verify_return(self, fields: Mapping[str, str]) -> None:  # noqa: B027 - most sign nothing
         """Raise SignatureInvalid unless the browser's return fields are the gateway's own."""
 
@@ -105,6 +127,21 @@ class Gateway(ABC):
         """The gateway's name for this very delivery, where a name must never bear two bodies."""
         return ""
 
-    def evidence_request(self, headers: Headers) -> WireRequest | None:
-        """What `verify` must have fetched first (a certificate). Raises SignatureInvalid."""
+    def evidence_request(self, headers: Headers, now: datetime) -> WireRequest | None:
+        """What `verify` must have fetched first (a certificate). Raises SignatureInvalid.
+
+        Whatever can be refused without it is refused here, so that a stranger fetches nothing.
+        """
+        return None
+
+    def proves(self, headers: Headers) -> bool:
+        """Whether a delivery that `verify` let pass, with these headers, proves its body."""
+        return self.proves_body
+
+    def dispute_request(self, order: DisputeLookup, token: str = "") -> WireRequest | None:
+        """How to ask about a dispute; None where this gateway cannot be asked."""
+        return None
+
+    def dispute_of(self, order: DisputeLookup, response: WireResponse) -> DisputeNews | None:
+        """The gateway's own word; None where it knows of no such dispute of this charge."""
         return None

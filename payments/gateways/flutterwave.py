@@ -11,18 +11,18 @@ import base64
 import json
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from decimal import Decimal
 from typing import Any
 from urllib.parse import quote, urlencode
 
 from payments.crypto.redaction import redact
 from payments.crypto.signatures import hmac_hex, same
-from payments.errors import DomainError, NotSupported, UnsupportedCurrency
+from payments.errors import NotSupported, UnsupportedCurrency
+from payments.gateways import flutterwave_facts as facts
 from payments.gateways.contract import Capability, Evidence, Gateway, SignatureInvalid, Unreadable
 from payments.gateways.messages import (
     Charge,
+    DisputeLookup,
     DisputeNews,
-    DisputeStatus,
     Failure,
     Family,
     GatewayEvent,
@@ -34,53 +34,16 @@ from payments.gateways.messages import (
 from payments.gateways.reading import (
     event_id,
     json_in,
-    moment_in,
     part_of,
     sole_header,
     text_of,
     texts,
 )
 from payments.gateways.wire import Headers, WireRequest, WireResponse, header_values
-from payments.money import Money, exponent_of
+from payments.money import Money
 from payments.statuses import FailureCode, OperationKind, Outcome
 
 API = "https://api.flutterwave.com"
-STATUSES = {
-    # A payer may try again on a page that `failed`: a success after it is a late one, and rare.
-    OperationKind.CHARGE: {
-        "successful": Outcome.SUCCEEDED,
-        "succeeded": Outcome.SUCCEEDED,
-        "pending": Outcome.PENDING,
-        "failed": Outcome.DECLINED,
-        "cancelled": Outcome.DECLINED,
-        "voided": Outcome.DECLINED,
-    },
-    # What stands behind a dash says by which way the money went back: `completed-mpgs`.
-    OperationKind.REFUND: {
-        "completed": Outcome.SUCCEEDED,
-        "succeeded": Outcome.SUCCEEDED,
-        "new": Outcome.PENDING,
-        "pending": Outcome.PENDING,
-        "failed": Outcome.DECLINED,
-    },
-}
-_TAKES_BACK = frozenset({(OperationKind.CHARGE, "voided"), (OperationKind.REFUND, "failed")})
-# Flutterwave has no codes: the processor's sentence, in part.
-DECLINES = {
-    "insufficient": FailureCode.INSUFFICIENT_FUNDS,
-    "incorrect pin": FailureCode.AUTHENTICATION_FAILED,
-    "authentication": FailureCode.AUTHENTICATION_FAILED,
-    "otp": FailureCode.AUTHENTICATION_FAILED,
-}
-DECLINED_STATUSES = {
-    "cancelled": FailureCode.CANCELLED_BY_PAYER,
-    "voided": FailureCode.CANCELLED_BY_PAYER,
-}
-DISPUTES = {
-    "won": DisputeStatus.WON,
-    "lost": DisputeStatus.LOST,
-    "accepted": DisputeStatus.LOST,
-}
 FAMILIES = {
     "charge.": Family.PAYMENT,
     "refund.": Family.REFUND,
@@ -88,11 +51,6 @@ FAMILIES = {
     "transfer.": Family.TRANSFER,
     "subscription.": Family.SUBSCRIPTION,
 }
-# One spelling in an answer, one in a list, one in v4.
-_COMMENT = ("comments", "comment")
-_REFERENCE = ("tx_ref", "txRef", "reference")
-_REFUNDED = ("amount_refunded", "AmountRefunded", "amount")
-_REFUND_OF = ("tx_id", "TransactionId", "transaction_id")
 _CURRENCIES = "NGN USD UGX KES ZAR ZMW EUR GHS TZS RWF XAF XOF EGP GBP MWK ETB"
 
 
@@ -141,10 +99,10 @@ class Flutterwave(Gateway):
 
     def _refund(self, order: Refund) -> WireRequest:
         transaction = order.parent.ids.get("transaction", "")
-        if not transaction:
-            raise NotSupported("Flutterwave refunds by its own id only, and none was told yet.")
+        if not transaction.isdigit():
+            raise NotSupported("Flutterwave refunds by its own number only; none was told yet.")
         note = f"#{order.key} {order.reason}".strip()[:200]
-        path = f"/transactions/{quote(transaction, safe='')}/refund"
+        path = f"/transactions/{transaction}/refund"
         return self._post(path, {"comments": note}, order.money)
 
     def _lookup(self, order: Lookup) -> WireRequest:
@@ -154,6 +112,19 @@ class Flutterwave(Gateway):
         if order.handle.reference:
             return self._ask("GET", f"/refunds/{quote(order.handle.reference, safe='')}")
         return self._ask("GET", "/refunds")
+
+    def dispute_request(self, order: DisputeLookup, token: str = "") -> WireRequest | None:
+        if not order.reference:
+            return None
+        known = order.charge.ids.get("flw_ref", "")
+        query = f"?{urlencode({'flw_ref': known})}" if known else ""
+        return self._ask("GET", f"/chargebacks{query}")
+
+    def dispute_of(self, order: DisputeLookup, response: WireResponse) -> DisputeNews | None:
+        for each in _listed(response.status, json_in(response.body)):
+            if text_of(each, "id") == order.reference and _contests(order, each):
+                return facts.dispute_in(each, order.money.currency)
+        return None
 
     def _post(self, path: str, body: dict[str, Any], money: Money) -> WireRequest:
         """The amount is a JSON number written digit by digit: a float could not hold them all."""
@@ -180,9 +151,11 @@ class Flutterwave(Gateway):
             expected = [_signature(secret, body) for secret in secrets]
         else:
             given, expected = sole_header(headers, "verif-hash"), secrets
-            _refuse_unproven_dispute(body)
         if not any(same(given, each) for each in expected):
             raise SignatureInvalid("signature_mismatch")
+
+    def proves(self, headers: Headers) -> bool:
+        return bool(header_values(headers, "flutterwave-signature"))
 
     def events_in(self, body: bytes) -> list[GatewayEvent]:
         news = json_in(body)
@@ -205,14 +178,6 @@ def _signature(secret: str, body: bytes) -> str:
     return base64.b64encode(bytes.fromhex(hmac_hex(secret.encode(), body))).decode()
 
 
-def _refuse_unproven_dispute(body: bytes) -> None:
-    """A hint of a charge or refund is looked up; of a dispute it cannot be, so v4 must prove it."""
-    news = json_in(body)
-    word = text_of(news, "event", "type") if isinstance(news, dict) else ""
-    if FAMILIES.get(f"{word.split('.')[0]}.") is Family.DISPUTE:
-        raise SignatureInvalid("unproven_dispute")
-
-
 def _customer(order: Charge) -> dict[str, str]:
     names = {"email": "email", "name": "name", "phone": "phonenumber"}
     known = {theirs: order.customer.get(ours) for ours, theirs in names.items()}
@@ -228,7 +193,7 @@ def _told(order: Order, status: int, answer: Any) -> GatewayResult:
         return _refused(status, answer)
     data = part_of(answer, "data")
     if isinstance(order, Refund):
-        return _refund_in(data, order.money.currency)
+        return facts.refund_in(data, order.money.currency)
     return _page_in(order, data)
 
 
@@ -251,26 +216,38 @@ def _page_in(order: Order, data: dict[str, Any]) -> GatewayResult:
 
 
 def _found(order: Lookup, status: int, answer: Any) -> GatewayResult:
-    if status != 200 or not isinstance(answer, dict) or text_of(answer, "status") != "success":
+    if not _is_told(status, answer):
         return GatewayResult(Outcome.UNKNOWN)
-    data = answer.get("data")
-    listed = [each for each in data if isinstance(each, dict)] if isinstance(data, list) else []
+    listed = _listed(status, answer)
     if order.kind is OperationKind.REFUND:
         currency = order.money.currency if order.money else ""
-        ours = [part_of(answer, "data")] if isinstance(data, dict) else _noted(order, listed)
-        results = [_refund_in(each, currency) for each in ours]
+        single = part_of(answer, "data")
+        ours = [single] if single else [e for e in listed if facts.key_noted(e) == order.key]
+        results = [facts.refund_in(each, currency) for each in ours]
         # A refund whose comment does not come back may be ours: then nobody knows.
-        if not results and not all(text_of(each, *_COMMENT) for each in listed):
+        if not results and not all(facts.has_comment(each) for each in listed):
             return GatewayResult(Outcome.UNKNOWN)
     else:
-        ours = [each for each in listed if text_of(each, *_REFERENCE) == order.key]
-        results = [_charge_in(each) for each in sorted(ours, key=_age)]
+        ours = [each for each in listed if text_of(each, *facts.REFERENCE) == order.key]
+        results = [facts.charge_in(each) for each in sorted(ours, key=_age)]
     return _best(results) if results else _none_of(answer)
 
 
-def _noted(order: Lookup, refunds: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Our refund among all of them: the one whose comment bears our key."""
-    return [each for each in refunds if _key_noted(each) == order.key]
+def _is_told(status: int, answer: Any) -> bool:
+    return status == 200 and isinstance(answer, dict) and text_of(answer, "status") == "success"
+
+
+def _listed(status: int, answer: Any) -> list[dict[str, Any]]:
+    data = answer.get("data") if _is_told(status, answer) else None
+    return [each for each in data if isinstance(each, dict)] if isinstance(data, list) else []
+
+
+def _contests(order: DisputeLookup, chargeback: dict[str, Any]) -> bool:
+    """Whether a chargeback is of the charge that was asked about, and not of another."""
+    ours = {order.key, *order.charge.ids.values()} - {""}
+    return not ours.isdisjoint(
+        {text_of(chargeback, *facts.REFERENCE), *facts.charge_names(chargeback)}
+    )
 
 
 def _none_of(answer: dict[str, Any]) -> GatewayResult:
@@ -286,7 +263,7 @@ def _best(results: list[GatewayResult]) -> GatewayResult:
     if taken:
         further = tuple(each.ids.get("transaction", each.reference) for each in taken[1:])
         return replace(taken[0], also_taken=further)
-    waiting = (each for each in results if each.outcome is not Outcome.DECLINED)
+    waiting = (each for each in results if each.failure is None)
     return next(waiting, results[-1])
 
 
@@ -295,87 +272,25 @@ def _age(charge: dict[str, Any]) -> tuple[int, str]:
     return len(number), number
 
 
-def _charge_in(data: dict[str, Any]) -> GatewayResult:
-    # `amount`, not `charged_amount`: that holds the fees which the payer may bear on top.
-    money = _money_in(text_of(data, "amount"), text_of(data, "currency"))
-    told = _result_in(OperationKind.CHARGE, data, money)
-    number = text_of(data, "id")
-    ids = {"transaction": number} if number.isdigit() else {}
-    method = text_of(data, "payment_type") or text_of(part_of(data, "payment_method"), "type")
-    reference = text_of(data, *_REFERENCE)
-    return replace(told, reference=reference, ids=ids, payment_method=method[:40])
-
-
-def _refund_in(data: dict[str, Any], currency: str) -> GatewayResult:
-    """A refund's own words do not name its currency: it is that of the charge."""
-    currency = text_of(data, "currency") or currency
-    told = _result_in(OperationKind.REFUND, data, _money_in(text_of(data, *_REFUNDED), currency))
-    return replace(
-        told,
-        reference=text_of(data, "id"),
-        parent_reference=text_of(data, *_REFERENCE, *_REFUND_OF),
-    )
-
-
-def _result_in(kind: OperationKind, data: dict[str, Any], money: Money | None) -> GatewayResult:
-    word, table = text_of(data, "status").lower(), STATUSES[kind]
-    word = word.split("-")[0] if kind is OperationKind.REFUND else word
-    outcome = table.get(word, Outcome.PENDING) if word else Outcome.UNKNOWN
-    return GatewayResult(
-        outcome,
-        kind=kind,
-        takes_back=(kind, word) in _TAKES_BACK,
-        money=money,
-        failure=_failure_in(data, word) if outcome is Outcome.DECLINED else None,
-        unlisted_word="" if word in table else word,
-    )
-
-
-def _failure_in(data: dict[str, Any], word: str) -> Failure:
-    said = text_of(data, "processor_response", "chargeResponseMessage")
-    usual = DECLINED_STATUSES.get(word, FailureCode.CARD_DECLINED)
-    code = next((code for part, code in DECLINES.items() if part in said.lower()), usual)
-    return Failure(code, said)
-
-
 def _event(word: str, data: dict[str, Any], own_id: str, body: bytes) -> GatewayEvent:
     family = next((f for start, f in FAMILIES.items() if word.startswith(start)), Family.OTHER)
     number, status = text_of(data, "id"), text_of(data, "status")
     name = event_id((word, own_id) if own_id else (word, number, status if number else ""), body)
     event = GatewayEvent(name, word, "", None, family)
     if family is Family.PAYMENT:
-        told = _charge_in(data)
+        told = facts.charge_in(data)
         return replace(event, key=told.reference, result=told, references=texts(number))
     if family is Family.REFUND:
         references = texts(number, text_of(data, "flw_ref", "FlwRef"))
-        told = _refund_in(data, "")
-        return replace(event, key=_key_noted(data), result=told, references=references)
+        told = facts.refund_in(data, "")
+        return replace(event, key=facts.key_noted(data), result=told, references=references)
     return _disputed(event, data) if family is Family.DISPUTE else event
 
 
 def _disputed(event: GatewayEvent, data: dict[str, Any]) -> GatewayEvent:
-    dispute = DisputeNews(
-        reference=text_of(data, "id"),
-        status=DISPUTES.get(text_of(data, "status").lower(), DisputeStatus.OPEN),
-        money=_money_in(text_of(data, "amount"), text_of(data, "currency")),
-        reason=text_of(data, "reason", "comment"),
-        deadline=moment_in(text_of(data, "due_date", "due_datetime")),
+    return replace(
+        event,
+        key=text_of(data, *facts.REFERENCE),
+        references=facts.charge_names(data),
+        dispute=facts.dispute_in(data, ""),
     )
-    references = texts(text_of(data, "flw_ref"), text_of(data, *_REFUND_OF, "charge_id"))
-    key = text_of(data, *_REFERENCE)
-    return replace(event, key=key, references=references, dispute=dispute)
-
-
-def _key_noted(refund: dict[str, Any]) -> str:
-    """Our key, as the first word of the comment that we sent; others have another comment."""
-    first, *_ = [*text_of(refund, *_COMMENT).split(), ""]
-    return first.removeprefix("#") if first.startswith("#") else ""
-
-
-def _money_in(amount: str, currency: str) -> Money | None:
-    try:
-        minor = Decimal(amount).scaleb(exponent_of(currency))
-        whole = minor >= 0 and minor == minor.to_integral_value()
-        return Money(int(minor), currency) if whole else None
-    except (ArithmeticError, ValueError, DomainError):
-        return None

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
@@ -24,9 +24,11 @@ class Handle:
 
 @dataclass(frozen=True, slots=True)
 class Charge:
-    """Take (or, as `AUTHORIZE`, reserve) an amount on the gateway's hosted page.
+    """Take (or, as `AUTHORIZE`, reserve) an amount, on the gateway's hosted page or by a token.
 
-    `key` is our own name for the operation, the same over all tries.
+    `key` is our own name for the operation, the same over all tries. `payment_token` is what the
+    gateway's own browser library made of a card: sent once, and written down nowhere.
+    `expires_at` is when a page should end, where the gateway can be told.
     """
 
     key: str
@@ -38,6 +40,8 @@ class Charge:
     language: str = ""
     payment_methods: tuple[str, ...] = ()
     customer: dict[str, Any] = field(default_factory=dict, repr=False)
+    payment_token: str = field(default="", repr=False)
+    expires_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +90,19 @@ class Lookup:
     money: Money | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class DisputeLookup:
+    """How does a dispute stand? Asked by the gateway's reference.
+
+    `key`, `charge` and `money` are those of the charge that it contests: the answer must name it.
+    """
+
+    reference: str
+    key: str
+    charge: Handle
+    money: Money
+
+
 FollowUp = Capture | Void | Refund
 Order = Charge | FollowUp | Lookup
 
@@ -99,14 +116,32 @@ class Failure:
 
 
 @dataclass(frozen=True, slots=True)
+class GatewayCallFacts:
+    """One attempt: through which breaker, when, for how long, and how it ended.
+
+    `outcome` is `success`, `failure`, `timeout`, `refused` (by the breaker) or `ignored` (never
+    tried); `status` is the HTTP answer's, where there was one.
+    """
+
+    breaker: str
+    started_at: datetime
+    duration: timedelta
+    outcome: str
+    status: int | None = None
+    error: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class GatewayResult:
     """What became of an operation, in our own words.
 
     ACTION_REQUIRED is a page that waits for its payer, PENDING is money that the gateway is busy
     with; NOT_SENT answering a Lookup means that it never heard of it. `kind` is what the gateway
     says it did, where it says so; `also_taken` are further transactions that took money for the
-    same operation; `takes_back` undoes a success told before. `ids` are kept for later orders
-    (see Handle). `exchange` is the redacted conversation, for the operator.
+    same operation; `unsayable` is why the gateway's own language has no words for this order, which
+    was therefore not sent; `takes_back` undoes a success told before. `leaves_another_try` is a
+    decline of what the payer offered, not of the payment: they may offer something else. `ids` are
+    kept for later orders (see Handle). `exchange` is the redacted conversation, for the operator.
     """
 
     outcome: Outcome
@@ -115,6 +150,7 @@ class GatewayResult:
     parent_reference: str = ""
     also_taken: tuple[str, ...] = ()
     takes_back: bool = False
+    leaves_another_try: bool = False
     money: Money | None = None
     redirect_url: str = ""
     payment_method: str = ""
@@ -122,6 +158,9 @@ class GatewayResult:
     ids: Mapping[str, str] = field(default_factory=dict)
     exchange: dict[str, Any] = field(default_factory=dict, repr=False)
     unlisted_word: str = ""
+    retry_after: timedelta | None = None
+    unsayable: str = ""
+    calls: tuple[GatewayCallFacts, ...] = field(default=(), repr=False)
 
 
 class Family(StrEnum):
@@ -162,7 +201,7 @@ class GatewayEvent:
     `id` is the gateway's own, or a business key where it has none. `key` is our operation's
     key, as the gateway echoed it; `references` are its own ids by which we may know the operation
     where no key came back. `result` is None where the news is not of an operation of ours.
-    `is_confirmed` says that the gateway itself was asked and `result` is its own answer.
+    `is_confirmed` says that the gateway itself was asked: `result` or `dispute` is its answer.
     """
 
     id: str

@@ -17,7 +17,14 @@ from urllib.parse import quote, urlencode
 from payments.crypto.redaction import redact
 from payments.crypto.signatures import hmac_hex, same
 from payments.errors import UnsupportedCurrency
-from payments.gateways.contract import Capability, Evidence, Gateway, SignatureInvalid, Unreadable
+from payments.gateways.contract import (
+    BY_PAGE,
+    Capability,
+    Evidence,
+    Gateway,
+    SignatureInvalid,
+    Unreadable,
+)
 from payments.gateways.messages import (
     Capture,
     Charge,
@@ -82,7 +89,7 @@ class Paystack(Gateway):
     settling_time: timedelta
     name: str = "paystack"
     currencies: frozenset[str] = frozenset({"NGN", "GHS", "ZAR", "KES", "USD", "XOF"})
-    capabilities: frozenset[Capability] = frozenset(Capability)
+    capabilities: frozenset[Capability] = BY_PAGE
 
     def __repr__(self) -> str:
         return f"<Paystack at {self.base}>"

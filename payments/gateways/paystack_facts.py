@@ -5,8 +5,8 @@ from decimal import Decimal
 from typing import Any
 
 from payments.errors import DomainError
-from payments.gateways.messages import DisputeNews, DisputeStatus, Failure, GatewayResult
-from payments.gateways.reading import moment_in, part_of, text_of
+from payments.gateways.messages import DisputeNews, DisputeStatus, GatewayResult
+from payments.gateways.reading import Vocabulary, moment_in, part_of, text_of
 from payments.money import Money, exponent_of
 from payments.statuses import FailureCode, OperationKind, Outcome
 
@@ -21,13 +21,14 @@ _ON_ITS_WAY = _all("pending processing queued pay_offline", Outcome.PENDING)
 _STEPS = "ongoing open_url send_pin send_otp send_phone send_birthday send_address"
 _PAGE_OPEN = _all(f"abandoned {_STEPS}", Outcome.ACTION_REQUIRED)
 STATUSES: dict[OperationKind, dict[str, Outcome]] = {
-    # A payer may try again on a page that `failed`: a success after it is a late one, and rare.
     _KIND.CHARGE: _all("success", Outcome.SUCCEEDED)
-    | _all("failed timeout reversed", Outcome.DECLINED)
+    | _all("timeout reversed", Outcome.DECLINED)
+    | _all("failed", Outcome.PENDING)
     | _ON_ITS_WAY
     | _PAGE_OPEN,
     _KIND.AUTHORIZE: _all("authorized captured capture_failed release_failed", Outcome.SUCCEEDED)
-    | _all("failed released", Outcome.DECLINED)
+    | _all("released", Outcome.DECLINED)
+    | _all("failed", Outcome.PENDING)
     | _ON_ITS_WAY
     | _PAGE_OPEN,
     _KIND.CAPTURE: _all("success captured", Outcome.SUCCEEDED)
@@ -45,23 +46,28 @@ STATUSES: dict[OperationKind, dict[str, Outcome]] = {
     | _all("needs-attention", Outcome.PENDING)
     | _ON_ITS_WAY,
 }
-# Money or a reservation that was there, and went back. A refund that fails gives it back to us.
-_TAKES_BACK = frozenset(
-    {(_KIND.CHARGE, "reversed"), (_KIND.AUTHORIZE, "released"), (_KIND.REFUND, "failed")}
+_WORDS = Vocabulary(
+    STATUSES,
+    # Paystack has no codes: the bank's sentence, in part.
+    refusals={
+        "insufficient": FailureCode.INSUFFICIENT_FUNDS,
+        "authentication": FailureCode.AUTHENTICATION_FAILED,
+        "incorrect pin": FailureCode.AUTHENTICATION_FAILED,
+        "timeout": FailureCode.PROVIDER_ERROR,
+    },
+    endings={
+        "released": FailureCode.CANCELLED_BY_PAYER,
+        "timeout": FailureCode.EXPIRED,
+        "capture_failed": FailureCode.PROVIDER_ERROR,
+        "release_failed": FailureCode.PROVIDER_ERROR,
+    },
+    # Money or a reservation that was there, and went back. A failed refund gives it back to us.
+    takes_back=frozenset(
+        {(_KIND.CHARGE, "reversed"), (_KIND.AUTHORIZE, "released"), (_KIND.REFUND, "failed")}
+    ),
+    # One transaction counts several tries: its `log` has refusals, and then what was paid with.
+    page_stays_open=frozenset({(_KIND.CHARGE, "failed"), (_KIND.AUTHORIZE, "failed")}),
 )
-# Paystack has no codes: the bank's sentence, in part.
-DECLINES = {
-    "insufficient": FailureCode.INSUFFICIENT_FUNDS,
-    "authentication": FailureCode.AUTHENTICATION_FAILED,
-    "incorrect pin": FailureCode.AUTHENTICATION_FAILED,
-    "timeout": FailureCode.PROVIDER_ERROR,
-}
-DECLINED_STATUSES = {
-    "released": FailureCode.CANCELLED_BY_PAYER,
-    "timeout": FailureCode.EXPIRED,
-    "capture_failed": FailureCode.PROVIDER_ERROR,
-    "release_failed": FailureCode.PROVIDER_ERROR,
-}
 
 
 def outcome_in(kind: OperationKind, data: dict[str, Any]) -> GatewayResult:
@@ -97,27 +103,15 @@ def refund_in(data: dict[str, Any]) -> GatewayResult:
     parent = text_of(data, "transaction_reference") or text_of(
         part_of(data, "transaction"), "reference"
     )
-    return replace(told, reference=text_of(data, "id"), parent_reference=parent)
+    # An answer names a refund by its id, a notification mostly by its `refund_reference` alone.
+    name = text_of(data, "refund_reference")
+    ids = {"refund_reference": name} if name else {}
+    return replace(told, reference=text_of(data, "id"), parent_reference=parent, ids=ids)
 
 
 def _result_in(kind: OperationKind, data: dict[str, Any], money: Money | None) -> GatewayResult:
-    word, table = text_of(data, "status").lower(), STATUSES[kind]
-    outcome = table.get(word, Outcome.PENDING) if word else Outcome.UNKNOWN
-    return GatewayResult(
-        outcome,
-        kind=kind,
-        takes_back=(kind, word) in _TAKES_BACK,
-        money=money,
-        failure=_failure_in(data, word) if outcome is Outcome.DECLINED else None,
-        unlisted_word="" if word in table else word,
-    )
-
-
-def _failure_in(data: dict[str, Any], word: str) -> Failure:
     said = text_of(data, "gateway_response", "message")
-    usual = DECLINED_STATUSES.get(word, FailureCode.CARD_DECLINED)
-    code = next((code for part, code in DECLINES.items() if part in said.lower()), usual)
-    return Failure(code, said)
+    return _WORDS.result(kind, text_of(data, "status").lower(), said, money)
 
 
 def dispute_in(data: dict[str, Any]) -> DisputeNews:

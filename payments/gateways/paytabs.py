@@ -19,7 +19,14 @@ from payments.crypto.redaction import redact
 from payments.crypto.signatures import hmac_hex, same
 from payments.currencies import EXPONENTS
 from payments.errors import DomainError
-from payments.gateways.contract import Capability, Evidence, Gateway, SignatureInvalid, Unreadable
+from payments.gateways.contract import (
+    BY_PAGE,
+    Capability,
+    Evidence,
+    Gateway,
+    SignatureInvalid,
+    Unreadable,
+)
 from payments.gateways.messages import (
     Charge,
     Failure,
@@ -105,8 +112,9 @@ class PayTabs(Gateway):
     timeout: timedelta
     settling_time: timedelta
     name: str = "paytabs"
+    charge_call: str = "create-page"
     currencies: frozenset[str] = frozenset(EXPONENTS)
-    capabilities: frozenset[Capability] = frozenset(Capability)
+    capabilities: frozenset[Capability] = BY_PAGE
 
     def __repr__(self) -> str:
         return f"<PayTabs profile {self.profile_id} at {self.base}>"

@@ -2,14 +2,55 @@
 
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from payments.gateways.contract import SignatureInvalid
+from payments.gateways.messages import Failure, GatewayResult
 from payments.gateways.wire import Headers, header_values
+from payments.money import Money
+from payments.statuses import FailureCode, OperationKind, Outcome
 
 _EVENT_ID_LENGTH = 150
+
+
+@dataclass(frozen=True, slots=True)
+class Vocabulary:
+    """What one gateway's words mean, for gateways that tell of refusals in sentences.
+
+    `refusals` are parts of a bank's sentence, `endings` are statuses that say by themselves why.
+    What is in `takes_back` undoes a success told before. After a word in `page_stays_open` the
+    payer may take another card on the same page: a refusal that ends nothing.
+    """
+
+    statuses: Mapping[OperationKind, Mapping[str, Outcome]]
+    refusals: Mapping[str, FailureCode]
+    endings: Mapping[str, FailureCode]
+    takes_back: frozenset[tuple[OperationKind, str]]
+    page_stays_open: frozenset[tuple[OperationKind, str]]
+
+    def result(
+        self, kind: OperationKind, word: str, said: str, money: Money | None
+    ) -> GatewayResult:
+        """A status and a sentence of theirs in our words; a word not listed is PENDING."""
+        table = self.statuses[kind]
+        outcome = table.get(word, Outcome.PENDING) if word else Outcome.UNKNOWN
+        is_no = outcome is Outcome.DECLINED or (kind, word) in self.page_stays_open
+        return GatewayResult(
+            outcome,
+            kind=kind,
+            takes_back=(kind, word) in self.takes_back,
+            money=money,
+            failure=self._failure(word, said) if is_no else None,
+            unlisted_word="" if word in table else word,
+        )
+
+    def _failure(self, word: str, said: str) -> Failure:
+        usual = self.endings.get(word, FailureCode.CARD_DECLINED)
+        told = (code for part, code in self.refusals.items() if part in said.lower())
+        return Failure(next(told, usual), said)
 
 
 def json_in(body: bytes) -> Any:

@@ -1,12 +1,14 @@
-"""Stripe: hosted Checkout page, follow-ups on its payment intent, search, signed events.
+"""Stripe: hosted Checkout page or a token, follow-ups on the payment intent, signed events.
 
 Sources: the official stripe-python SDK (webhook verification, objects, versions) and
 docs.stripe.com (currencies, idempotent requests, error codes). Three habits of Stripe shape this
 file: bodies go out form-encoded and come back as JSON, a page has no payment intent before
 somebody pays on it, and declines and other refusals are HTTP errors with an `error` object.
+A payer whose card was taken by Stripe's own library has no page: the intent is made at once.
 Endpoints should subscribe to `checkout.session.*`, `payment_intent.*`, `refund.*` and
-`charge.dispute.*`; whatever else is sent is acknowledged and tells us nothing new. What its
-objects say, and the tables of its words, are in `stripe_objects`.
+`charge.dispute.*`; whatever else is sent is acknowledged and tells us nothing new. What is
+asked is put into words in `stripe_requests`; what its objects say, and the tables of its words, are
+in `stripe_objects`.
 """
 
 import json
@@ -17,28 +19,20 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import urlencode
 
-from payments.crypto.redaction import redact
 from payments.crypto.signatures import hmac_hex, same
-from payments.errors import NotSupported
 from payments.gateways.contract import Capability, Evidence, Gateway, SignatureInvalid, Unreadable
 from payments.gateways.messages import (
-    Capture,
     Charge,
     Failure,
     Family,
     GatewayEvent,
     GatewayResult,
-    Handle,
     Lookup,
     Order,
     Refund,
-    Void,
 )
 from payments.gateways.stripe_objects import (
-    CAPTURE_KEY_NAME,
     CURRENCIES,
-    ID,
-    KEY_NAME,
     UNKNOWN,
     capture_key_of,
     dispute_news,
@@ -51,9 +45,10 @@ from payments.gateways.stripe_objects import (
     references_of,
     refund_result,
     session_result,
+    shown,
     text_in,
-    units,
 )
+from payments.gateways.stripe_requests import effect_for, lookup_path
 from payments.gateways.wire import Headers, WireRequest, WireResponse, header_values
 from payments.statuses import FailureCode, OperationKind, Outcome
 
@@ -71,13 +66,6 @@ FAMILIES = (
     ("payout.", Family.TRANSFER),
     ("transfer.", Family.TRANSFER),
 )
-# Languages of the hosted page; another would be refused, none means the browser's own.
-_LANGUAGES = """
-    bg cs da de el en es et fi fil fr hr hu id it ja ko lt lv ms mt nb nl pl pt ro ru sk sl sv th tr
-    vi zh
-"""
-LOCALES = frozenset(_LANGUAGES.split())
-REFUND_REASONS = frozenset({"duplicate", "fraudulent", "requested_by_customer"})
 _NOTHING_DONE = frozenset({401, 403, 429})
 _REFUSALS = frozenset({"card_error", "invalid_request_error"})
 _TIME = re.compile(r"[1-9]\d{0,9}", re.ASCII)
@@ -85,6 +73,11 @@ _V1 = re.compile(r"[0-9a-f]{64}", re.ASCII)
 # How the event of a cancelled intent names the request of ours that caused it.
 _BY_OUR_VOID = "ballast-void-"
 _TYPE_LENGTH = 80
+# Stripe takes 30 minutes to 24 hours, counted by its clock from when the request comes in: so
+# much is left over for the tries of one request and for clocks that differ.
+_ROOM = timedelta(minutes=5)
+SHORTEST_PAGE = timedelta(minutes=30) + _ROOM
+LONGEST_PAGE = timedelta(hours=24) - _ROOM
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,17 +104,10 @@ class Stripe(Gateway):
 
     def request_for(self, order: Order, token: str = "") -> WireRequest:
         match order:
-            case Charge():
-                return self._post(order, "/v1/checkout/sessions", _charge(order))
-            case Capture():
-                path = f"/v1/payment_intents/{_intent_of(order.parent)}/capture"
-                return self._post(order, path, _capture(order))
-            case Void():
-                return self._post(order, *_void(order))
-            case Refund():
-                return self._post(order, "/v1/refunds", _refund(order))
+            case Lookup():
+                return WireRequest("GET", self.base + lookup_path(order), self._headers())
             case _:
-                return WireRequest("GET", self.base + _lookup(order), self._headers())
+                return self._post(order, *effect_for(order))
 
     def _post(self, order: Order, path: str, fields: Mapping[str, str]) -> WireRequest:
         headers = self._headers() | {
@@ -135,13 +121,13 @@ class Stripe(Gateway):
 
     def result_of(self, order: Order, response: WireResponse) -> GatewayResult:
         answer = response.json_value()
-        exchange = {"status": response.status, "answer": redact(answer)}
+        exchange = {"status": response.status, "answer": shown(answer)}
         if isinstance(order, Lookup):
             result = _found(order, answer) if response.status == 200 else UNKNOWN
         elif response.status == 200 and isinstance(answer, dict):
             result = _done(order, answer)
         else:
-            result = _refused(response.status, answer)
+            result = _refused(order, response.status, answer)
         return replace(result, exchange=exchange)
 
     def verify(self, headers: Headers, body: bytes, evidence: Evidence) -> None:
@@ -155,10 +141,15 @@ class Stripe(Gateway):
         wanted = [hmac_hex(secret, f"{signed_at}.".encode() + body) for secret in secrets]
         if not any(same(one, other) for one in signatures for other in wanted):
             raise SignatureInvalid("signature_mismatch")
-        # Clocks ahead of ours are let pass, as Stripe's own library does: a body from the
-        # future is theirs all the same, and its event id is taken once.
-        if evidence.now - datetime.fromtimestamp(signed_at, UTC) > self.tolerance:
-            raise SignatureInvalid("timestamp_outside_tolerance")
+        # Stripe's own library lets clocks that are ahead pass. An authentic delivery is signed
+        # anew for every try, so a clock far off either way is ours to mend, or a replay.
+        skew = datetime.fromtimestamp(signed_at, UTC) - evidence.now
+        if abs(skew) > self.tolerance:
+            off = f"clock differs by {skew.total_seconds():.0f} s"
+            raise SignatureInvalid(f"timestamp_outside_tolerance: {off}")
+
+    def page_lifetime(self, wanted: timedelta) -> timedelta:
+        return min(max(wanted, SHORTEST_PAGE), LONGEST_PAGE)
 
     def events_in(self, body: bytes) -> list[GatewayEvent]:
         try:
@@ -173,87 +164,9 @@ class Stripe(Gateway):
         return [_event(news)]
 
 
-def _charge(order: Charge) -> dict[str, str]:
-    item = "line_items[0][price_data]"
-    body = {
-        "mode": "payment",
-        "client_reference_id": order.key,
-        "success_url": order.return_url,
-        "cancel_url": order.return_url,
-        "line_items[0][quantity]": "1",
-        f"{item}[currency]": order.money.currency.lower(),
-        f"{item}[unit_amount]": units(order.money),
-        f"{item}[product_data][name]": (order.description or order.key)[:250],
-        f"metadata[{KEY_NAME}]": order.key,
-        # The page's own metadata are not passed on to what is paid there.
-        f"payment_intent_data[metadata][{KEY_NAME}]": order.key,
-    }
-    if order.kind is OperationKind.AUTHORIZE:
-        body["payment_intent_data[capture_method]"] = "manual"
-    if (language := order.language[:3].split("-")[0].lower()) in LOCALES:
-        body["locale"] = language
-    if email := order.customer.get("email"):
-        body["customer_email"] = str(email)
-    methods = enumerate(order.payment_methods)
-    return body | {f"payment_method_types[{place}]": method for place, method in methods}
-
-
-def _capture(order: Capture) -> dict[str, str]:
-    return {"amount_to_capture": units(order.money), f"metadata[{CAPTURE_KEY_NAME}]": order.key}
-
-
-def _void(order: Void) -> tuple[str, dict[str, str]]:
-    """Free what is reserved; a page on which nothing was paid yet is closed instead."""
-    session = _known(order.parent, "session", "cs_")
-    if session and not _known(order.parent, "payment_intent", "pi_"):
-        return f"/v1/checkout/sessions/{session}/expire", {}
-    path = f"/v1/payment_intents/{_intent_of(order.parent)}/cancel"
-    return path, {"cancellation_reason": "requested_by_customer"}
-
-
-def _refund(order: Refund) -> dict[str, str]:
-    body = {"amount": units(order.money), f"metadata[{KEY_NAME}]": order.key}
-    if order.reason in REFUND_REASONS:
-        body["reason"] = order.reason
-    elif order.reason:
-        body["metadata[reason]"] = order.reason[:500]
-    return {"payment_intent": _intent_of(order.parent)} | body
-
-
-def _lookup(order: Lookup) -> str:
-    """By the object itself, by what it followed, or else among all by our own key."""
-    if order.kind is OperationKind.REFUND:
-        if refund := _known(order.handle, "refund", "re_"):
-            return f"/v1/refunds/{refund}"
-        intent = _known(order.parent, "payment_intent", "pi_")
-        return "/v1/refunds?limit=100" + (f"&payment_intent={intent}" if intent else "")
-    follows = order.kind in (OperationKind.CAPTURE, OperationKind.VOID)
-    known = order.parent if follows else order.handle
-    intent = _known(known, "payment_intent", "pi_")
-    if (session := _known(known, "session", "cs_")) and not (follows and intent):
-        return f"/v1/checkout/sessions/{session}?expand[]=payment_intent.latest_charge"
-    if intent:
-        return f"/v1/payment_intents/{intent}?expand[]=latest_charge"
-    name = CAPTURE_KEY_NAME if order.kind is OperationKind.CAPTURE else KEY_NAME
-    key = order.key.replace("\\", "").replace("'", "")
-    return "/v1/payment_intents/search?" + urlencode({"query": f"metadata['{name}']:'{key}'"})
-
-
-def _known(handle: Handle, name: str, prefix: str) -> str:
-    """One of the ids that were kept, or the reference, where it is of that sort."""
-    found = handle.ids.get(name) or handle.reference
-    return found if found.startswith(prefix) and ID.fullmatch(found) else ""
-
-
-def _intent_of(parent: Handle) -> str:
-    if intent := _known(parent, "payment_intent", "pi_"):
-        return intent
-    raise NotSupported("Stripe has named no payment intent for this payment yet; verify it first.")
-
-
 def _done(order: Order, answer: dict[str, Any]) -> GatewayResult:
     if isinstance(order, Charge):
-        return _page_in(answer)
+        return _charged(order, answer) if order.payment_token else _page_in(answer)
     if isinstance(order, Refund):
         return refund_result(answer)
     result = follow_up_result(order.kind, order.key, answer)
@@ -261,15 +174,25 @@ def _done(order: Order, answer: dict[str, Any]) -> GatewayResult:
     return UNKNOWN if result.outcome is Outcome.NOT_SENT else result
 
 
-def _refused(status: int, answer: Any) -> GatewayResult:
+def _refused(order: Order, status: int, answer: Any) -> GatewayResult:
     error = part(answer, "error") if isinstance(answer, dict) else {}
     if status == 429 or (status in _NOTHING_DONE and error):
         # Too many calls or a wrong key: no verdict on this payment, which may be tried again.
         return GatewayResult(Outcome.NOT_SENT, failure=failure_in(error))
     if status in (400, 402, 404) and error.get("type") in _REFUSALS:
-        return GatewayResult(Outcome.DECLINED, failure=failure_in(error))
+        told = GatewayResult(Outcome.DECLINED, failure=failure_in(error))
+        is_by_token = isinstance(order, Charge) and bool(order.payment_token)
+        return _without_this_token(told, error) if is_by_token else told
     # A key in use (409) or used for something else (400) was sent before: that result counts.
     return UNKNOWN
+
+
+def _without_this_token(told: GatewayResult, error: dict[str, Any]) -> GatewayResult:
+    """A token was refused, not the payment; the intent that was made stays behind unpaid."""
+    is_about_it = error.get("type") == "card_error" or error.get("param") == "payment_method"
+    reference = id_in(error, "payment_intent")
+    ids = {"payment_intent": reference} if reference else {}
+    return replace(told, leaves_another_try=is_about_it, reference=reference, ids=ids)
 
 
 def _found(order: Lookup, answer: Any) -> GatewayResult:
@@ -312,6 +235,13 @@ def _page_in(answer: dict[str, Any]) -> GatewayResult:
     return result if is_page and result.redirect_url else UNKNOWN
 
 
+def _charged(order: Charge, answer: dict[str, Any]) -> GatewayResult:
+    result = replace(intent_result(answer, order.kind), reference=id_in(answer, "id"))
+    is_intent = answer.get("object") == "payment_intent" and result.reference
+    has_way_on = result.outcome is not Outcome.ACTION_REQUIRED or result.redirect_url
+    return result if is_intent and has_way_on else UNKNOWN
+
+
 def _event(news: dict[str, Any]) -> GatewayEvent:
     name, thing = text_in(news, "type") or "unknown", news["data"]["object"]
     family = next((f for prefix, f in FAMILIES if name.startswith(prefix)), Family.OTHER)
@@ -328,7 +258,7 @@ def _event(news: dict[str, Any]) -> GatewayEvent:
             event = replace(event, dispute=dispute_news(thing))
         case _:
             return event
-    exchange = {"notification": redact(news)}
+    exchange = {"notification": shown(news)}
     told = replace(event.result, exchange=exchange) if event.result else None
     return replace(event, result=told, references=references_of(thing))
 

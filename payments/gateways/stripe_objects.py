@@ -3,11 +3,13 @@
 The tables of its words stand at the top; `stripe` beside it asks, verifies and dispatches.
 """
 
+import json
 import re
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
+from payments.crypto.redaction import HIDDEN, redact
 from payments.currencies import EXPONENTS
 from payments.errors import DomainError, InvalidAmount, UnsupportedCurrency
 from payments.gateways.messages import (
@@ -85,6 +87,10 @@ DECLINES = {
 CANCELLATIONS = {"automatic": FailureCode.EXPIRED, "expired": FailureCode.EXPIRED}
 # Our names at Stripe, spelt so that no other program on the same account uses them.
 KEY_NAME, CAPTURE_KEY_NAME = "ballast_operation", "ballast_capture"
+# How an intent came to be: a page takes one card after another, a token is charged once.
+WAY_NAME, BY_TOKEN = "ballast_way", "token"
+# What Stripe's browser library makes of a card.
+TOKEN = re.compile(r"pm_\w{1,250}", re.ASCII)
 # What later orders name it by; used in paths, so nothing but letters, digits and underscores.
 ID = re.compile(r"\w{1,128}", re.ASCII)
 _URL_LENGTH = 2000
@@ -129,6 +135,29 @@ def _after_the_page(told: GatewayResult) -> GatewayResult:
 
 
 def intent_result(intent: dict[str, Any], asked: OperationKind | None = None) -> GatewayResult:
+    """What became of an intent; `asked` is the kind of the operation that it is asked for."""
+    told = _intent_told(intent, asked)
+    is_by_token = text_in(part(intent, "metadata"), WAY_NAME) == BY_TOKEN
+    return _told_of_token(intent, told) if is_by_token else told
+
+
+def _told_of_token(intent: dict[str, Any], told: GatewayResult) -> GatewayResult:
+    """There is no page that takes another card: a refusal ends it, a bank's question is a page."""
+    told = replace(told, reference=id_in(intent, "id"))
+    if text_in(intent, "status") == "requires_action":
+        return replace(told, redirect_url=_question_of_bank(intent))
+    if told.outcome is not Outcome.ACTION_REQUIRED:
+        return told
+    failure = told.failure or Failure(FailureCode.CARD_DECLINED)
+    return replace(told, outcome=Outcome.DECLINED, failure=failure, leaves_another_try=True)
+
+
+def _question_of_bank(intent: dict[str, Any]) -> str:
+    action = part(intent, "next_action")
+    return _url(part(action, text_in(action, "type")))
+
+
+def _intent_told(intent: dict[str, Any], asked: OperationKind | None) -> GatewayResult:
     word = text_in(intent, "status")
     outcome = STATUSES.get(word, Outcome.PENDING) if word else Outcome.UNKNOWN
     kind = _kind_of(intent, word)
@@ -256,7 +285,8 @@ def failure_in(error: dict[str, Any]) -> Failure:
     is_card = error.get("type") == "card_error"
     usual = FailureCode.CARD_DECLINED if is_card else FailureCode.PROVIDER_ERROR
     codes = (DECLINES.get(text_in(error, name)) for name in ("decline_code", "code"))
-    return Failure(next(filter(None, codes), usual), text_in(error, "message"))
+    message = TOKEN.sub(HIDDEN, text_in(error, "message"))
+    return Failure(next(filter(None, codes), usual), message)
 
 
 def _payment_method(intent: dict[str, Any]) -> str:
@@ -304,12 +334,17 @@ def references_of(thing: dict[str, Any]) -> tuple[str, ...]:
     return tuple(filter(None, (own, *(id_in(thing, name) for name in names))))
 
 
+def shown(told: Any) -> Any:
+    """What may be kept of a conversation: redacted, and without the payer's token."""
+    return json.loads(TOKEN.sub(HIDDEN, json.dumps(redact(told))))
+
+
 def _named(**ids: str) -> dict[str, str]:
     return {name: value for name, value in ids.items() if value}
 
 
-def _url(session: dict[str, Any]) -> str:
-    url = text_in(session, "url")
+def _url(thing: dict[str, Any]) -> str:
+    url = text_in(thing, "url")
     is_address = url.startswith(("https://", "http://")) and len(url) <= _URL_LENGTH
     return url if is_address else ""
 

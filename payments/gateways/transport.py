@@ -21,7 +21,7 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.exceptions import HTTPError
 
-from payments.gateways.wire import Lost, NotSent, WireRequest, WireResponse
+from payments.gateways.wire import Lost, NotSent, TimedOut, WireRequest, WireResponse
 
 CONNECT_TIMEOUT = 3.05
 LARGEST_ANSWER = 2 * 1024 * 1024
@@ -133,10 +133,11 @@ def send(gateway: str, request: WireRequest, timeout: timedelta) -> WireResponse
         try:
             return _exchange(session_for(gateway), request, deadline)
         except (requests.RequestException, HTTPError, OSError, ValueError) as error:
-            problem = f"{type(error).__name__} talking to {gateway}"
+            problem, kind = f"{type(error).__name__} talking to {gateway}", Lost
             if deadline.is_over or deadline.left < 0.05:
                 problem = f"{gateway} did not answer within {timeout.total_seconds():g} s"
-            raise (Lost if deadline.may_have_left else NotSent)(problem) from error
+                kind = TimedOut
+            raise (kind if deadline.may_have_left else NotSent)(problem) from error
 
 
 def _exchange(session: requests.Session, request: WireRequest, deadline: _Deadline) -> WireResponse:

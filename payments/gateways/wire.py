@@ -42,6 +42,10 @@ class Lost(Exception):
     """The request left and no answer came: whether it was carried out is not known."""
 
 
+class TimedOut(Lost):
+    """It did not come in time."""
+
+
 def header_values(headers: Headers, name: str) -> list[str]:
     """Every value of a header, whatever the case of its name."""
     return [value for key, value in headers if key.lower() == name.lower()]

@@ -2,6 +2,7 @@
 
 from payments.events.models import StoredEvent, Stream
 from payments.models.access import ApiKey
+from payments.models.breaker import BreakerControl, GatewayCall
 from payments.models.idempotency import IdempotencyKey
 from payments.models.operation import GatewayName, GatewayOperation
 from payments.models.payment import Payment
@@ -11,8 +12,10 @@ from payments.models.subject import SubjectKey
 
 __all__ = [
     "ApiKey",
+    "BreakerControl",
     "Discrepancy",
     "Dispute",
+    "GatewayCall",
     "GatewayName",
     "GatewayOperation",
     "IdempotencyKey",

@@ -70,7 +70,9 @@ class GatewayOperation(models.Model):
                 fields=["payment"], condition=_OPEN & _TAKES_MONEY, name="one_open_charge"
             ),
             models.UniqueConstraint(
-                fields=["payment"], condition=_OPEN & _ENDS_A_HOLD, name="one_open_capture_or_void"
+                fields=["payment"],
+                condition=_OPEN & _ENDS_A_HOLD & Q(is_orphan=False),
+                name="one_open_capture_or_void",
             ),
             # However the news arrives, a payment is paid once; the rest are orphans.
             models.UniqueConstraint(
@@ -85,6 +87,9 @@ class GatewayOperation(models.Model):
                 condition=Q(next_check_at__isnull=False),
                 name="operation_due",
             ),
+            models.Index(
+                fields=["started_at"], condition=Q(is_orphan=True), name="operation_orphan"
+            ),
             models.Index(fields=["provider", "gateway_reference"], name="operation_by_reference"),
         ]
 
@@ -93,12 +98,16 @@ class GatewayOperation(models.Model):
 
     def remember_names(self) -> None:
         """Let news find this operation by any name that its gateway has for it."""
+        given = [
+            GatewayName(operation=self, provider=self.provider, name=name)
+            for name in self.names_given()
+        ]
+        GatewayName.objects.bulk_create(given, ignore_conflicts=True)
+
+    def names_given(self) -> set[str]:
+        """What its gateway calls it, as far as we were told."""
         ids = {value for name, value in self.ids.items() if name not in _NO_NAMES}
-        names = {self.gateway_reference, *ids} - {""}
-        GatewayName.objects.bulk_create(
-            [GatewayName(operation=self, provider=self.provider, name=name) for name in names],
-            ignore_conflicts=True,
-        )
+        return {self.gateway_reference, *ids} - {""}
 
     @property
     def key(self) -> str:
@@ -117,6 +126,10 @@ class GatewayOperation(models.Model):
     def is_open(self) -> bool:
         """Whether news of it is still awaited."""
         return self.outcome is None or self.outcome in OPEN_OUTCOMES
+
+    def is_declined(self) -> bool:
+        """Whether its gateway has said no, for good."""
+        return self.outcome == Outcome.DECLINED
 
     def time_left(self, grace: timedelta) -> timedelta:
         """How long its call may still take, so that it ends `grace` before the deadline."""

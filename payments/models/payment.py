@@ -17,6 +17,21 @@ _PAID = [
     PaymentStatus.REFUNDED,
     PaymentStatus.CHARGED_BACK,
 ]
+_PROGRESS = (
+    "status",
+    "version",
+    "amount_authorized",
+    "amount_captured",
+    "amount_refunded",
+    "refund_pending",
+    "provider",
+    "payment_method",
+    "failure_code",
+    "failure_message",
+    "current_operation",
+    "updated_at",
+    "completed_at",
+)
 
 
 class Payment(models.Model):
@@ -121,6 +136,14 @@ class Payment(models.Model):
 
     def __str__(self) -> str:
         return f"{self.reference or self.id}: {self.money}"
+
+    def has_collected(self) -> bool:
+        """Whether money was taken or reserved for it, whatever became of that since."""
+        return self.amount_captured > 0 or self.amount_authorized > 0
+
+    def save_progress(self) -> None:
+        """Write what happens to a payment; what was wished at its creation never changes."""
+        self.save(update_fields=_PROGRESS)
 
     @property
     def money(self) -> Money:

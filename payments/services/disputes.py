@@ -1,10 +1,17 @@
 """A payer's bank contests a charge: write it down, and let the payment follow how it ends."""
 
+from django.db import connection, transaction
+
 from payments import lifecycle, outcomes, signals
 from payments.events.signal import EventSignal
-from payments.gateways.messages import DisputeNews, DisputeStatus
+from payments.gateways import guarded
+from payments.gateways.messages import DisputeLookup, DisputeNews, DisputeStatus
+from payments.gateways.registry import gateway_named
+from payments.gateways.wire import Lost, NotSent
 from payments.models import Dispute, GatewayOperation, Payment
 from payments.money import Money
+from payments.resilience.errors import CallRefused
+from payments.services.follow_ups import handle_of
 from payments.statuses import PaymentStatus, may_become
 
 _SIGNALS: dict[DisputeStatus, EventSignal] = {
@@ -12,6 +19,20 @@ _SIGNALS: dict[DisputeStatus, EventSignal] = {
     DisputeStatus.WON: signals.dispute_won,
     DisputeStatus.LOST: signals.dispute_lost,
 }
+
+
+def look_up_dispute(operation: GatewayOperation, hint: DisputeNews) -> DisputeNews | None:
+    """What the provider itself says of a dispute of this charge; None where it says nothing.
+
+    Raises NotSupported where the provider cannot be asked.
+    """
+    if connection.in_atomic_block:
+        raise transaction.TransactionManagementError("A gateway was called inside a transaction.")
+    order = DisputeLookup(hint.reference, operation.key, handle_of(operation), operation.money)
+    try:
+        return guarded.look_up_dispute(gateway_named(operation.provider), order)
+    except (NotSent, Lost, CallRefused):
+        return None
 
 
 def record_dispute(
@@ -25,7 +46,8 @@ def record_dispute(
     with lifecycle.hold(operation.payment_id) as payment:
         dispute, is_new = Dispute.objects.get_or_create(
             provider=operation.provider,
-            gateway_reference=news.reference,
+            # One that has no name is the one of its charge that has none.
+            gateway_reference=news.reference or f"charge:{operation.key}",
             defaults=_facts(payment, operation, news),
         )
         if is_new or _moves_forward(dispute, news):
@@ -61,7 +83,7 @@ def _follow(
 ) -> None:
     signal = _SIGNALS[news.status]
     details = {
-        "dispute": news.reference,
+        "dispute": dispute.gateway_reference,
         "amount": Money(dispute.amount, dispute.currency).major,
         "reason": dispute.reason,
     }

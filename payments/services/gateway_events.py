@@ -6,15 +6,15 @@ from uuid import UUID
 from django.db.models import QuerySet
 
 from payments import lifecycle, operations, outcomes
-from payments.errors import DomainError
+from payments.errors import DomainError, NotSupported
 from payments.gateways.contract import Gateway
-from payments.gateways.messages import Family, GatewayEvent
+from payments.gateways.messages import DisputeNews, Family, GatewayEvent, GatewayResult
 from payments.gateways.registry import gateway_named
 from payments.models import GatewayOperation, Payment
 from payments.news import Difference
-from payments.services.disputes import record_dispute
+from payments.services.disputes import look_up_dispute, record_dispute
 from payments.services.recovery import look_up
-from payments.statuses import Contradiction, OperationKind, Outcome
+from payments.statuses import FINAL_OUTCOMES, Contradiction, OperationKind, Outcome
 
 _FOLLOW_UPS = (OperationKind.CAPTURE, OperationKind.VOID, OperationKind.REFUND)
 _OURS = (Family.PAYMENT, Family.REFUND, Family.DISPUTE)
@@ -43,12 +43,15 @@ def confirmed(gateway: Gateway, event: GatewayEvent) -> GatewayEvent:
     For notifications whose proof does not cover their body. Calls the provider, so it must be
     called outside any transaction. Raises NotOurs, or NotConfirmed where no answer came.
     """
-    if gateway.proves_body or event.result is None:
+    if gateway.proves_body or not concerns_us(event):
         return event
-    operation = _operation_of(gateway.name, event)
-    if _is_unexpected(operation, event):
+    operation = operation_of(gateway.name, event)
+    if event.dispute is not None:
+        return _confirmed_dispute(operation, event, event.dispute)
+    if event.result is None or _is_unexpected(operation, event):
         return event
-    if event.result.takes_back and operation.outcome == Outcome.SUCCEEDED:
+    is_refund = operation.kind == OperationKind.REFUND
+    if event.result.takes_back and operation.outcome == Outcome.SUCCEEDED and not is_refund:
         return event  # it moves no money, and becomes a contradiction for a person
     heard = look_up(operation, gateway)
     if heard.outcome in (Outcome.UNKNOWN, Outcome.NOT_SENT):
@@ -57,23 +60,57 @@ def confirmed(gateway: Gateway, event: GatewayEvent) -> GatewayEvent:
     return replace(event, result=heard, is_confirmed=True)
 
 
-def apply_gateway_event(provider: str, event: GatewayEvent) -> Payment:
-    """Apply one verified notification; may join the transaction that claims its delivery.
+def _confirmed_dispute(
+    operation: GatewayOperation, event: GatewayEvent, hint: DisputeNews
+) -> GatewayEvent:
+    try:
+        told = look_up_dispute(operation, hint)
+    except NotSupported:
+        return event  # kept as a hint, and moves nothing
+    if told is None:
+        raise NotConfirmed(f"{operation.provider} does not confirm {event.id}.")
+    return replace(event, dispute=told, is_confirmed=True)
 
-    News of a capture, void or refund that we did not ask for (made in the provider's dashboard)
-    becomes a contradiction for a person. Raises NotOurs.
+
+def apply_gateway_event(
+    operation: GatewayOperation, event: GatewayEvent, *, is_proven: bool = False
+) -> Payment:
+    """Apply one verified notification to the operation that it is about (see `operation_of`).
+
+    May join the transaction that claims its delivery; `is_proven` says that the delivery proved
+    its body. News of a capture, void or refund that we did not ask for (made in the provider's
+    dashboard) becomes a contradiction for a person. Raises NotOurs.
     """
-    operation = _operation_of(provider, event)
     if event.dispute is not None:
-        is_proven = gateway_named(provider).proves_body
-        return record_dispute(operation, event.dispute, is_proven=is_proven)
+        sure = is_proven or event.is_confirmed or gateway_named(operation.provider).proves_body
+        return record_dispute(operation, event.dispute, is_proven=sure)
+    if not operation.is_follow_up():
+        return _applied(operation, event)
+    with lifecycle.hold(operation.payment_id):
+        # Asked again, under the lock: meanwhile other news may have been found to be of it.
+        operation = operation_of(operation.provider, event)
+        return _applied(operation, event)
+
+
+def _applied(operation: GatewayOperation, event: GatewayEvent) -> Payment:
     if event.result is not None and not _is_unexpected(operation, event):
+        if operation.is_follow_up():
+            _learn_names(operation, event.result)
         source = "lookup" if event.is_confirmed else "webhook"
-        return operations.settle(operation.id, event.result, heard_from=source)
+        return operations.settle(operation, event.result, heard_from=source)
     with lifecycle.hold(operation.payment_id) as payment:
         difference = Difference(Contradiction.UNEXPECTED_NEWS, "nothing more", event.id)
         outcomes.contradict(payment, operation, difference, "webhook")
         return payment
+
+
+def _learn_names(operation: GatewayOperation, told: GatewayResult) -> None:
+    """Keep what a follow-up is called, though nothing else be new: no other may pass for it."""
+    new = {name: value for name, value in told.ids.items() if name not in operation.ids}
+    if new:
+        operation.ids |= new
+        operation.save(update_fields=["ids"])
+        operation.remember_names()
 
 
 def _named(ours: QuerySet[GatewayOperation], event: GatewayEvent) -> GatewayOperation | None:
@@ -96,21 +133,39 @@ def _named(ours: QuerySet[GatewayOperation], event: GatewayEvent) -> GatewayOper
 
 
 def _follow_up_of(ours: QuerySet[GatewayOperation], event: GatewayEvent) -> GatewayOperation | None:
-    """Some news of a refund names its charge alone: then it is the one of this amount.
+    """Some news of a refund names its charge, and itself by no name we know: one of this amount.
 
     Where several of one amount are open nobody can say which: recovery asks about each by its
-    own name instead. Where none is of this amount the news is about the charge, and unexpected.
+    own name instead. Where it can be none of ours the news is about the charge, and unexpected.
     """
     told = event.result
     if told is None or not told.parent_reference:
         return None
     siblings = ours.filter(kind=told.kind, parent__names__name=told.parent_reference)
     alike = siblings.filter(amount=told.money.amount) if told.money else siblings
-    open_ones = [each for each in alike.order_by("-started_at") if each.is_open()]
+    able = [each for each in alike.order_by("-started_at") if _may_be_of(each, event, told)]
+    open_ones = [each for each in able if each.is_open()]
     if len(open_ones) > 1:
         raise NotOurs("Several operations of this amount are open; each is asked about instead.")
     charge = ours.filter(names__name=told.parent_reference).exclude(kind__in=_FOLLOW_UPS)
-    return next(iter(open_ones), None) or alike.last() or charge.first()
+    return next(iter(open_ones or able), None) or charge.first()
+
+
+def _may_be_of(follow_up: GatewayOperation, event: GatewayEvent, told: GatewayResult) -> bool:
+    """Never where both have a name of one sort and the two differ.
+
+    What is over has had its news: it may only be told late by a name that it still lacks, and
+    what the provider refused under its own name is not made good under another.
+    """
+    names = [(follow_up.gateway_reference, told.reference)]
+    names += [(follow_up.ids.get(sort, ""), name) for sort, name in told.ids.items()]
+    if any(ours and theirs and ours != theirs for ours, theirs in names):
+        return False
+    if follow_up.is_open() or told.outcome not in FINAL_OUTCOMES:
+        return True
+    is_named = bool(set(event.references) - {told.parent_reference})
+    was_refused = follow_up.outcome == Outcome.DECLINED and follow_up.gateway_reference
+    return is_named and not was_refused
 
 
 def _is_unexpected(operation: GatewayOperation, event: GatewayEvent) -> bool:
@@ -118,8 +173,8 @@ def _is_unexpected(operation: GatewayOperation, event: GatewayEvent) -> bool:
     return told in _FOLLOW_UPS and told != operation.kind
 
 
-def _operation_of(provider: str, event: GatewayEvent) -> GatewayOperation:
-    """By our own key where it came back, else by the provider's references."""
+def operation_of(provider: str, event: GatewayEvent) -> GatewayOperation:
+    """By our own key where it came back, else by the provider's references. Raises NotOurs."""
     ours = GatewayOperation.objects.filter(provider=provider)
     try:
         by_key = ours.filter(pk=UUID(hex=event.key)).first()

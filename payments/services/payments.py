@@ -4,33 +4,34 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from datetime import timedelta
 from typing import Any
-from urllib.parse import urlencode
 from uuid import UUID
 
 from django.conf import settings
 from django.db import transaction
 
 from payments import lifecycle, operations, signals
-from payments.crypto.signatures import derived_key, hmac_hex, same
 from payments.errors import (
     InvalidAmount,
     InvalidTransition,
+    NotSupported,
     PaymentNotFound,
     ServiceUnavailable,
 )
+from payments.gateways.guarded import budget_for
 from payments.gateways.messages import Capture, Charge, Void
 from payments.gateways.registry import gateway_named
 from payments.models import GatewayOperation, IdempotencyKey, Payment, SubjectKey
 from payments.models.subject import customer_digest
 from payments.money import Money
-from payments.routing import Route, candidates, demand_capability
-from payments.services.follow_ups import RETRY_SOON, carry_out, handle_of
-from payments.services.recovery import ask_about
+from payments.routing import Route, candidates, demand_capability, taking_tokens
+from payments.services.follow_ups import RETRY_SOON, AnotherMayTry, carry_out, handle_of
+from payments.services.recovery import ask_about, ask_if_in_doubt
+from payments.services.return_addresses import return_address
 from payments.statuses import OperationKind, Outcome, PaymentStatus
 
 _ENDS_A_HOLD = (OperationKind.CAPTURE, OperationKind.VOID)
-_CAME_TO_NOTHING = (Outcome.DECLINED, Outcome.NOT_SENT)
 _PAYER_WAITS_FOR = timedelta(seconds=5)
+_CAME_TO_NOTHING = (Outcome.DECLINED, Outcome.NOT_SENT)
 
 
 def create_payment(
@@ -96,20 +97,24 @@ def process_payment(
     payment_methods: Sequence[str] = (),
     language: str = "",
     timeout: timedelta | None = None,
+    payment_token: str = "",
 ) -> Payment:
     """Send a payment to its provider; repeating it answers the same and never charges twice.
 
+    With a `payment_token` (what the provider's browser library made of a card) it is charged at
+    once, without a page. The token is not stored: what became of it is asked by our own key.
     Raises ServiceUnavailable where nothing was sent, OutcomeUnknown where the answer was lost,
     PaymentDeclined on a final no, OperationInProgress and InvalidTransition as `begin` does.
     """
     payment = Payment.objects.select_related("subject").get(pk=payment_id)
     kind = _kind_of(payment)
-    *others, last = candidates(payment, kind)
-    wishes = (payment_methods, language, timeout)
+    routes = candidates(payment, kind)
+    *others, last = taking_tokens(routes) if payment_token else routes
+    wishes = (payment_methods, language, timeout, payment_token)
     for route in others:
-        with suppress(ServiceUnavailable):
-            return _process_at(route, payment, kind, *wishes)
-    return _process_at(last, payment, kind, *wishes)
+        with suppress(ServiceUnavailable, AnotherMayTry, NotSupported):
+            return _process_at(route, payment, kind, *wishes, is_last=False)
+    return _process_at(last, payment, kind, *wishes, is_last=True)
 
 
 def _process_at(
@@ -119,20 +124,28 @@ def _process_at(
     methods: Sequence[str],
     language: str,
     timeout: timedelta | None,
+    token: str,
+    *,
+    is_last: bool,
 ) -> Payment:
-    """One attempt at one gateway. ServiceUnavailable alone means that another may be tried."""
-    limit = min(timeout or route.gateway.timeout, route.gateway.timeout)
+    """One operation at one gateway. Another may be tried after ServiceUnavailable, where nothing
+    left, and AnotherMayTry, where the gateway would not have the payment at all."""
+    limit = budget_for(route.gateway, timeout)
     operation, is_new = operations.begin(
         payment.id, kind, route.gateway, reason=route.reason, timeout=limit
     )
     if is_new:
-        order = _charge_for(payment, operation, methods, language)
-        carry_out(route.gateway, operation, order)
+        order = _charge_for(payment, operation, methods, language, token)
+        carry_out(route.gateway, operation, order, another_waits=not is_last)
     return payment_with(payment.id)
 
 
 def _charge_for(
-    payment: Payment, operation: GatewayOperation, methods: Sequence[str], language: str
+    payment: Payment,
+    operation: GatewayOperation,
+    methods: Sequence[str],
+    language: str,
+    token: str,
 ) -> Charge:
     return Charge(
         key=operation.key,
@@ -144,6 +157,8 @@ def _charge_for(
         language=language or payment.language,
         payment_methods=tuple(methods or payment.payment_methods),
         customer=payment.customer,
+        payment_token=token,
+        expires_at=operation.expires_at,
     )
 
 
@@ -195,7 +210,8 @@ def _is_under_way(payment: Payment, kind: OperationKind, money: Money | None = N
 
     Raises InvalidTransition where something else is under way or done with what was reserved.
     """
-    ended = payment.operations.filter(kind__in=_ENDS_A_HOLD).exclude(outcome__in=_CAME_TO_NOTHING)
+    ended = payment.operations.filter(kind__in=_ENDS_A_HOLD, is_orphan=False)
+    ended = ended.exclude(outcome__in=_CAME_TO_NOTHING)
     if (before := ended.last()) is None:
         return kind is OperationKind.VOID and payment.status == PaymentStatus.CANCELLED
     operations.demand_not_in_flight(before)
@@ -246,6 +262,15 @@ def _speak_of_lookup(outcome: Outcome | None, operation: GatewayOperation) -> No
         )
 
 
+def read_payment(*, payment_id: UUID) -> Payment:
+    """A payment as it is now; one in doubt is asked about first."""
+    payment = payment_with(payment_id)
+    if payment.current_operation is None or payment.outcome != Outcome.UNKNOWN:
+        return payment
+    ask_if_in_doubt(payment.current_operation)
+    return payment_with(payment_id)
+
+
 def note_return(*, payment_id: UUID) -> Payment:
     """The payer's browser came back: a hint, worth a lookup, proof of nothing."""
     payment = payment_with(payment_id)
@@ -253,21 +278,6 @@ def note_return(*, payment_id: UUID) -> Payment:
     if operation and operation.is_open():
         ask_about(operation, _PAYER_WAITS_FOR)
     return payment_with(payment_id)
-
-
-def return_address(payment: Payment) -> str:
-    """Where the payer's browser comes back to, signed so that nobody can invent it."""
-    query = urlencode({"payment": payment.id, "s": _return_signature(payment.id)})
-    return f"{settings.PUBLIC_URL}/payments/v2/return?{query}"
-
-
-def is_our_return(payment_id: UUID, signature: str) -> bool:
-    """Whether a return address was made by `return_address`."""
-    return same(signature, _return_signature(payment_id))
-
-
-def _return_signature(payment_id: UUID) -> str:
-    return hmac_hex(derived_key(settings.SECRET_KEY, "return"), str(payment_id).encode())[:32]
 
 
 def payment_with(payment_id: UUID) -> Payment:

@@ -10,10 +10,13 @@ from datetime import datetime, timedelta
 
 import structlog
 from django.conf import settings
+from django.core.cache import cache
+from django.db import DatabaseError
 from django.db.models import F, QuerySet
 from django.utils import timezone
 
 from payments import operations
+from payments.errors import DomainError
 from payments.events import context
 from payments.gateways.contract import Gateway
 from payments.gateways.messages import Capture, Failure, GatewayResult, Handle, Lookup
@@ -24,6 +27,8 @@ from payments.statuses import FailureCode, OperationKind, Outcome
 
 # A sweep's bound: what is left over is still due at the next.
 _AT_ONCE = 500
+_READERS_ASK_EVERY = 10
+_READERS_WAIT = timedelta(seconds=3)
 log = structlog.get_logger(__name__)
 
 
@@ -92,12 +97,30 @@ def ask_about(operation: GatewayOperation, timeout: timedelta | None = None) -> 
     asked_at = timezone.now()
     heard = look_up(operation, gateway, timeout)
     if heard.outcome is Outcome.UNKNOWN:
+        operations.keep_calls(operation, heard)
         return None
     operation.refresh_from_db()
     if told := believed(operation, heard, gateway, asked_at):
-        operations.settle(operation.id, told, heard_from="lookup")
+        operations.settle(operation, told, heard_from="lookup")
+    else:
+        operations.keep_calls(operation, heard)
     _put_off_if_ended(operation)
     return heard.outcome
+
+
+def ask_if_in_doubt(operation: GatewayOperation) -> None:
+    """Somebody reads a payment whose outcome nobody knows: ask, though no check is due.
+
+    At most once in a while, and briefly: the reader waits, and is answered whatever becomes of it.
+    """
+    is_in_doubt = operation.outcome == Outcome.UNKNOWN
+    is_in_doubt |= operation.outcome is None and operation.is_overdue()
+    if not is_in_doubt or not cache.add(f"asked:{operation.key}", 1, _READERS_ASK_EVERY):
+        return
+    try:
+        ask_about(operation, _READERS_WAIT)
+    except (DomainError, DatabaseError):
+        log.exception("asking_for_a_reader_failed", operation_id=str(operation.id))
 
 
 def look_up(
@@ -109,19 +132,25 @@ def look_up(
     own key, so it is the same call however often it is made.
     """
     limit = timeout or gateway.timeout
-    lookup = Lookup(
+    heard = operations.call(gateway, question_about(operation), limit)
+    if heard.ids.get("needs") != OperationKind.CAPTURE or not operation.is_open():
+        return heard
+    approved = Handle(heard.reference, dict(operation.ids) | dict(heard.ids))
+    taken = operations.call(gateway, Capture(operation.key, operation.money, approved), limit)
+    if taken.outcome is Outcome.NOT_SENT:
+        return replace(heard, calls=heard.calls + taken.calls)
+    return replace(taken, kind=None, calls=heard.calls + taken.calls)
+
+
+def question_about(operation: GatewayOperation) -> Lookup:
+    """What became of this operation? By its reference, or by our own key without one."""
+    return Lookup(
         key=operation.key,
         kind=OperationKind(operation.kind),
         handle=handle_of(operation),
         parent=handle_of(operation.parent),
         money=operation.money,
     )
-    heard = operations.call(gateway, lookup, limit)
-    if heard.ids.get("needs") != OperationKind.CAPTURE or not operation.is_open():
-        return heard
-    approved = Handle(heard.reference, dict(operation.ids) | dict(heard.ids))
-    taken = operations.call(gateway, Capture(operation.key, operation.money, approved), limit)
-    return heard if taken.outcome is Outcome.NOT_SENT else replace(taken, kind=None)
 
 
 def believed(
@@ -130,10 +159,11 @@ def believed(
     """What a lookup's answer is worth; None where it changes nothing.
 
     "Never heard of it" is believed only when the request can no longer be on its way, and a
-    page that nobody paid ends only when its life is over. Money that the provider is still busy
-    with never ends by our clock.
+    page that nobody paid, or where a card was declined, ends only when its life is over. Money
+    that the provider is still busy with never ends by our clock.
     """
-    if heard.outcome not in (Outcome.ACTION_REQUIRED, Outcome.NOT_SENT):
+    may_try_again = heard.outcome is Outcome.PENDING and heard.failure and operation.redirect_url
+    if not may_try_again and heard.outcome not in (Outcome.ACTION_REQUIRED, Outcome.NOT_SENT):
         return heard
     return _unpaid(operation, heard, gateway, now) if operation.is_open() else None
 
@@ -142,7 +172,9 @@ def _unpaid(
     operation: GatewayOperation, heard: GatewayResult, gateway: Gateway, now: datetime
 ) -> GatewayResult | None:
     if operation.redirect_url:
-        return _page_still_open(operation, heard, now)
+        return _of_page(operation, heard, now)
+    if heard.redirect_url and operation.expires_at and now < operation.expires_at:
+        return heard  # the page whose address was lost is found again
     if now < operation.deadline_at + gateway.settling_time:
         return None
     # Never sent, or its page's address was lost: no payer can have it. The next attempt opens
@@ -150,13 +182,20 @@ def _unpaid(
     return replace(heard, outcome=Outcome.NOT_SENT, reference="")
 
 
-def _page_still_open(
+def _of_page(
     operation: GatewayOperation, heard: GatewayResult, now: datetime
 ) -> GatewayResult | None:
+    """A page that lives tells at most of a card that was declined; at its end that is the end."""
     if operation.expires_at and now < operation.expires_at:
-        return None
-    failure = Failure(FailureCode.EXPIRED, "Nobody paid before the page's life was over.")
+        return replace(heard, outcome=Outcome.PENDING) if heard.failure else None
+    failure = heard.failure or _last_failure(operation)
     return replace(heard, outcome=Outcome.DECLINED, failure=failure, reference="")
+
+
+def _last_failure(operation: GatewayOperation) -> Failure:
+    if operation.failure_code:
+        return Failure(FailureCode(operation.failure_code), operation.failure_message)
+    return Failure(FailureCode.EXPIRED, "Nobody paid before the page's life was over.")
 
 
 def _put_off_if_ended(operation: GatewayOperation) -> None:

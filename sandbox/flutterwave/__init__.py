@@ -1,10 +1,11 @@
-"""Flutterwave v3: its API, its hosted page, refunds; chargebacks as v4 tells of them.
+"""Flutterwave v3: its API, its hosted page, refunds, chargebacks.
 
 Where Flutterwave's own documents are silent, this is what is played here:
 
+- a page takes one card after another, each a transaction of its own, until one pays
 - a page that was paid can be paid again (`pay_again` at the control panel): a second transaction
 - a refund is `completed` at once
-- a chargeback's notification bears v4's envelope and signature; v3 has none of its own
+- a chargeback's notification is named by its status, and names its charge by `flw_ref` alone
 """
 
 from django.urls import path

@@ -82,10 +82,13 @@ def _amount(body: Body, currency: str) -> int:
 def transactions(request: HttpRequest, query: Body) -> Body:
     """GET /v3/transactions?tx_ref=&status=&page=: the newest first."""
     found = [records.transaction(each) for each in records.ours("charge")]
-    for name in ("tx_ref", "status", "currency"):
-        if wanted := query.get(name):
-            found = [each for each in found if each[name] == wanted]
+    found = _only(found, query, "tx_ref", "status", "currency")
     return _page("Transactions fetched", found, query)
+
+
+def _only(found: list[Body], query: Body, *names: str) -> list[Body]:
+    wanted = {name: query[name] for name in names if query.get(name)}
+    return [each for each in found if all(each[name] == wanted[name] for name in wanted)]
 
 
 def _page(message: str, found: list[Body], query: Body) -> Body:
@@ -160,6 +163,7 @@ def fetch_refund(request: HttpRequest, query: Body, number: int) -> Body:
 
 
 def chargebacks(request: HttpRequest, query: Body) -> Body:
-    """GET /v3/chargebacks"""
+    """GET /v3/chargebacks?flw_ref=&status=&page="""
     found = [records.chargeback(each) for each in records.ours("chargeback")]
+    found = _only(found, query, "flw_ref", "status")
     return _page("Chargebacks fetched", found, query)

@@ -7,7 +7,7 @@ from django.views.decorators.http import require_http_methods
 
 from sandbox import redirecting
 from sandbox.flutterwave import records
-from sandbox.flutterwave.news import notify, notify_as_v4
+from sandbox.flutterwave.news import notify
 from sandbox.flutterwave.records import NAME, OUTCOMES
 from sandbox.models import ActRefused, Payment, Transaction
 
@@ -35,10 +35,9 @@ def _end(payment: Payment, verb: str) -> None:
     if verb == "cancel":
         payment.status = Payment.Status.CANCELLED
         return payment.save()
-    paid = OUTCOMES[verb][0] == "successful"
-    payment.status = Payment.Status.CAPTURED if paid else Payment.Status.FAILED
-    payment.captured = payment.amount if paid else 0
-    payment.save()
+    if OUTCOMES[verb][0] == "successful":
+        payment.status, payment.captured = Payment.Status.CAPTURED, payment.amount
+        payment.save()
     return _try(payment, verb)
 
 
@@ -67,7 +66,7 @@ def _dispute(payment: Payment) -> None:
     if charge is None or left <= 0 or _open_chargeback(payment):
         raise ActRefused("there is no money that could be disputed, or it is already")
     entry = records.record(payment, "chargeback", min(left, charge.amount), {}, parent=charge)
-    notify_as_v4(payment, "chargeback.created", records.chargeback(entry))
+    _tell(entry)
 
 
 def _resolve(payment: Payment, verb: str) -> None:
@@ -76,7 +75,14 @@ def _resolve(payment: Payment, verb: str) -> None:
         raise ActRefused("there is no open dispute of this payment")
     entry.result = {"status": RESOLUTIONS[verb]}
     entry.save()
-    notify_as_v4(payment, "chargeback.updated", records.chargeback(entry))
+    _tell(entry)
+
+
+def _tell(chargeback: Transaction) -> None:
+    """Named by its status; of its charge no more than Flutterwave's own reference."""
+    told = records.chargeback(chargeback)
+    known = {name: told[name] for name in told if name not in ("tx_ref", "transaction_id")}
+    notify(chargeback.payment, f"chargeback.{told['status']}", known)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

@@ -131,8 +131,8 @@ def refund(entry: Transaction) -> dict[str, Any]:
 def chargeback(entry: Transaction) -> dict[str, Any]:
     return {
         "id": number_of(entry),
+        # In the currency of its charge, which is not named.
         "amount": major(entry.amount, entry.payment.currency),
-        "currency": entry.payment.currency,
         "tx_ref": entry.payment.reference,
         "flw_ref": entry.parent and transaction(entry.parent)["flw_ref"],
         "transaction_id": entry.parent and number_of(entry.parent),

@@ -22,6 +22,7 @@ from sandbox.paypal.follow_ups import (
     capture_authorization,
     read_authorization,
     read_capture,
+    read_dispute,
     read_refund,
     refund_capture,
     void_authorization,
@@ -35,10 +36,10 @@ __all__ = ["API_PATHS", "NAME", "VERBS", "act", "urlpatterns"]
 
 
 class _ApiPaths:
-    """Orders and payments: most addresses there have an id in them."""
+    """Orders, payments and disputes: most addresses there have an id in them."""
 
     def __contains__(self, path: object) -> bool:
-        return str(path).startswith("/v2/")
+        return str(path).startswith(("/v2/", "/v1/customer/"))
 
 
 API_PATHS = _ApiPaths()
@@ -47,6 +48,7 @@ urlpatterns = [
     path("v1/oauth2/token", token),
     path("v1/notifications/certs/<str:name>", certificate),
     path("v1/notifications/verify-webhook-signature", judge_notification),
+    path("v1/customer/disputes/<str:ref>", read_dispute),
     path("v2/checkout/orders", create_order),
     path("v2/checkout/orders/<str:ref>", read_order),
     path("v2/checkout/orders/<str:ref>/capture", capture_order),

@@ -1,4 +1,4 @@
-"""What follows an authorization or a capture: take, release, give back."""
+"""What follows an authorization or a capture: take, release, give back, dispute."""
 
 from typing import Any
 
@@ -34,6 +34,11 @@ def read_capture(request: HttpRequest, ref: str) -> Answer:
 @api("GET")
 def read_refund(request: HttpRequest, ref: str) -> Answer:
     return 200, described(_entry("refund", ref))
+
+
+@api("GET")
+def read_dispute(request: HttpRequest, ref: str) -> Answer:
+    return 200, described(_entry("dispute", ref))
 
 
 @api("POST")

@@ -23,13 +23,10 @@ _ALGORITHM = "SHA256withRSA"
 
 def notify(entry: Transaction, event_type: str) -> None:
     entry.refresh_from_db()
-    send(entry.payment, event_type, entry.kind, described(entry))
-
-
-def send(payment: Payment, event_type: str, kind: str, resource: dict[str, Any]) -> None:
     url = settings.PAYPAL_WEBHOOK_URL
     if not url:
         return
+    payment, kind, resource = entry.payment, entry.kind, described(entry)
     ref = f"WH-{secrets.token_hex(8).upper()}-{secrets.token_hex(8).upper()}"
     news = {
         "id": ref,

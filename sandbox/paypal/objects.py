@@ -135,7 +135,8 @@ def moment(at: Any = None) -> str:
 
 def described(entry: Transaction) -> dict[str, Any]:
     """Whatever it is, as its own address and its notifications show it."""
-    return _order(entry) if entry.kind == "order" else _payment(entry)
+    describe = {"order": _order, "dispute": _dispute}.get(entry.kind, _payment)
+    return describe(entry)
 
 
 def _payment(entry: Transaction) -> dict[str, Any]:
@@ -197,6 +198,27 @@ def _order(entry: Transaction) -> dict[str, Any]:
     unit |= {"payments": payments} if payments else {}
     source = {name: PAYER[name] for name in ("name", "email_address")}
     return facts | {"payer": PAYER, "payment_source": {"paypal": source}}
+
+
+def _dispute(dispute: Transaction) -> dict[str, Any]:
+    result, capture = dispute.result or {}, dispute.parent
+    facts: dict[str, Any] = {
+        "dispute_id": dispute.ref,
+        "create_time": moment(dispute.created_at),
+        "reason": "MERCHANDISE_OR_SERVICE_NOT_RECEIVED",
+        "status": status_of(dispute),
+        "dispute_life_cycle_stage": "CHARGEBACK",
+        "dispute_amount": written(dispute.amount, dispute.payment.currency),
+        "seller_response_due_date": moment(dispute.created_at + timedelta(days=10)),
+        "disputed_transactions": [
+            {
+                "seller_transaction_id": capture.ref if capture else "",
+                "custom": dispute.payment.reference,
+            }
+        ],
+    }
+    outcome = result.get("outcome")
+    return facts | ({"dispute_outcome": {"outcome_code": outcome}} if outcome else {})
 
 
 def _payments(payment: Payment) -> dict[str, list[dict[str, Any]]]:

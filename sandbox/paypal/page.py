@@ -1,29 +1,24 @@
 """PayPal's approval page, and what the payer or a person at the control panel may do."""
 
-from datetime import timedelta
-from typing import Any
 from urllib.parse import urlencode, urlsplit, urlunsplit
 
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse, HttpResponseBadRequest, HttpResponseRedirect
 from django.shortcuts import get_object_or_404
-from django.utils import timezone
 from django.views.decorators.http import require_http_methods
 
 from sandbox import pages
 from sandbox.models import ActRefused, Payment, Transaction
 from sandbox.paypal.access import Refused
 from sandbox.paypal.follow_ups import give_back
-from sandbox.paypal.news import notify, send
+from sandbox.paypal.news import notify
 from sandbox.paypal.objects import (
     NAME,
     PAYER,
     mark,
-    moment,
     new_ref,
     order_of,
     status_of,
-    written,
 )
 
 TITLE = "PayPal"
@@ -120,34 +115,15 @@ def _dispute(payment: Payment) -> None:
         request={},
         result={"status": "WAITING_FOR_SELLER_RESPONSE"},
     )
-    _tell(dispute, "CUSTOMER.DISPUTE.CREATED")
+    notify(dispute, "CUSTOMER.DISPUTE.CREATED")
 
 
 def _rule(payment: Payment, outcome: str) -> None:
     for dispute in payment.transactions.filter(kind="dispute").select_related("payment", "parent"):
         if status_of(dispute) != "RESOLVED":
             mark(dispute, status="RESOLVED", outcome=outcome)
-            return _tell(dispute, "CUSTOMER.DISPUTE.RESOLVED")
+            return notify(dispute, "CUSTOMER.DISPUTE.RESOLVED")
     raise ActRefused("the payment has no open dispute")
-
-
-def _tell(dispute: Transaction, event_type: str) -> None:
-    payment, result, capture = dispute.payment, dispute.result or {}, dispute.parent
-    resource: dict[str, Any] = {
-        "dispute_id": dispute.ref,
-        "create_time": moment(dispute.created_at),
-        "reason": "MERCHANDISE_OR_SERVICE_NOT_RECEIVED",
-        "status": result["status"],
-        "dispute_life_cycle_stage": "CHARGEBACK",
-        "dispute_amount": written(dispute.amount, payment.currency),
-        "seller_response_due_date": moment(timezone.now() + timedelta(days=10)),
-        "disputed_transactions": [
-            {"seller_transaction_id": capture.ref if capture else "", "custom": payment.reference}
-        ],
-    }
-    if outcome := result.get("outcome"):
-        resource["dispute_outcome"] = {"outcome_code": outcome}
-    send(payment, event_type, "dispute", resource)
 
 
 def _capture_that_is(payment: Payment, *statuses: str) -> Transaction:

@@ -2,6 +2,7 @@
 
 Where Paystack's own documents are silent, this is what is played here:
 
+- a page takes one card after another under one reference; the transaction is `failed` meanwhile
 - a page that was cancelled is an `abandoned` transaction, as one that nobody touched
 - a reservation's page that nobody finished is `abandoned` too
 - a refund is answered as `pending` and has been `processed` by the time one asks again

@@ -45,7 +45,9 @@ def _end(payment: Payment, verb: str) -> None:
     told = {"status": status, "gateway_response": said, "paid_at": paid_at, "fee_on_top": fee}
     entry.result = told
     entry.save()
-    payment.status = _status_after(verb, status)
+    if status == redirecting.REFUSED:
+        return  # nobody is told, and the page takes another card
+    payment.status = _STATUSES[status]
     payment.captured = payment.amount if payment.status == Payment.Status.CAPTURED else 0
     payment.save()
     if status == "authorized":
@@ -54,11 +56,11 @@ def _end(payment: Payment, verb: str) -> None:
         notify(payment, "charge.success", records.transaction(entry))
 
 
-def _status_after(verb: str, status: str) -> str:
-    if verb == "cancel":
-        return Payment.Status.CANCELLED
-    ends = {"success": Payment.Status.CAPTURED, "authorized": Payment.Status.AUTHORIZED}
-    return ends.get(status, Payment.Status.FAILED)
+_STATUSES = {
+    "success": Payment.Status.CAPTURED,
+    "authorized": Payment.Status.AUTHORIZED,
+    "abandoned": Payment.Status.CANCELLED,
+}
 
 
 def _open_dispute(payment: Payment) -> Transaction | None:

@@ -1,8 +1,10 @@
-"""Stripe: its API, its hosted Checkout page, its signed events.
+"""Stripe: its API, its hosted Checkout page, charges by token, its signed events.
 
 Where Stripe's own documents are silent, or too wide for a sandbox, this is what is played here:
 
 - a declined card leaves the page open, and so does the payer who leaves it or goes back
+- a page whose time is over is closed, and told of, when somebody next looks at it
+- what the merchant noted first on an intent that a token pays is its reference
 - card refunds succeed at once; `refund_fails` at the control panel sends the last one back
 - a search finds what was just written (at Stripe it takes up to a minute)
 - an event is rendered in the pinned version, whatever version the caller asks for
@@ -19,6 +21,7 @@ from sandbox.stripe.api import (
     search_intents,
 )
 from sandbox.stripe.follow_ups import cancel_intent, capture_intent, read_refund, refunds
+from sandbox.stripe.intents import intents, show_challenge
 from sandbox.stripe.objects import NAME
 from sandbox.stripe.page import VERBS, act, show_page
 
@@ -37,6 +40,7 @@ urlpatterns = [
     path("v1/checkout/sessions", create_session),
     path("v1/checkout/sessions/<str:ref>", read_session),
     path("v1/checkout/sessions/<str:ref>/expire", expire_session),
+    path("v1/payment_intents", intents),
     path("v1/payment_intents/search", search_intents),
     path("v1/payment_intents/<str:ref>", read_intent),
     path("v1/payment_intents/<str:ref>/capture", capture_intent),
@@ -45,4 +49,5 @@ urlpatterns = [
     path("v1/refunds/<str:ref>", read_refund),
     path("v1/<path:rest>", not_there),
     path("c/pay/<str:token>", show_page),
+    path("3ds/<str:token>", show_challenge),
 ]

@@ -11,8 +11,8 @@ from sandbox.models import Payment, Transaction
 from sandbox.money import EXPONENTS
 from sandbox.server import LOOPBACK
 from sandbox.stripe import objects
+from sandbox.stripe.charging import close, close_if_over
 from sandbox.stripe.forms import Fields, Refused, missing, posted, read
-from sandbox.stripe.news import tell
 from sandbox.stripe.objects import NAME
 
 MOST = 99_999_999
@@ -43,6 +43,7 @@ def create_session(fields: Fields, cause: str | None) -> tuple[Payment, dict[str
         if not str(fields.get(name) or "").startswith(("http://", "https://")):
             raise Refused(400, "Not a valid URL", code="url_invalid", param=name)
     amount, currency, description = _item(fields)
+    _check_end(fields)
     token = secrets.token_hex(32)
     payment = Payment.objects.create(
         company=NAME,
@@ -58,6 +59,17 @@ def create_session(fields: Fields, cause: str | None) -> tuple[Payment, dict[str
     return payment, objects.session(payment)
 
 
+def _check_end(fields: Fields) -> None:
+    """A page may live for half an hour to a day, and a day unless it is told otherwise."""
+    text = str(fields.get("expires_at", objects.now() + objects.LONGEST_PAGE))
+    if not text.isascii() or not text.isdigit():
+        code = "parameter_invalid_integer"
+        raise Refused(400, f"Invalid integer: {text}", code=code, param="expires_at")
+    if not objects.SHORTEST_PAGE <= int(text) - objects.now() <= objects.LONGEST_PAGE:
+        message = "expires_at must be 30 minutes to 24 hours from Checkout Session creation."
+        raise Refused(400, message, param="expires_at")
+
+
 def _item(fields: Fields) -> tuple[int, str, str]:
     """Amount, currency and name of the one thing that is paid for."""
     items = fields.get("line_items")
@@ -68,10 +80,15 @@ def _item(fields: Fields) -> tuple[int, str, str]:
     name = product.get("name") if isinstance(product, dict) else None
     if not isinstance(price, dict) or not name or item.get("quantity") != "1":
         raise Refused(400, "Give one line item with price_data and a name.", param="line_items")
-    currency = str(price.get("currency") or "")
+    currency = currency_in(price)
+    return amount_in(price, "unit_amount", currency), currency, str(name)
+
+
+def currency_in(fields: Fields) -> str:
+    currency = str(fields.get("currency") or "")
     if currency != currency.lower() or currency.upper() not in EXPONENTS:
         raise Refused(400, f"Invalid currency: {currency}.", param="currency")
-    return amount_in(price, "unit_amount", currency.upper()), currency.upper(), str(name)
+    return currency.upper()
 
 
 def amount_in(fields: Fields, name: str, currency: str) -> int:
@@ -99,20 +116,6 @@ def expire_session(fields: Fields, cause: str | None, ref: str) -> tuple[Payment
         raise Refused(400, message, payment=payment)
     close(payment, cause)
     return payment, objects.session(payment)
-
-
-def close(payment: Payment, cause: str | None = None) -> None:
-    """The page ends unpaid, and what was begun on it with it."""
-    session, intent = objects.the(payment, "session"), objects.part_of(payment, "intent")
-    session.result = {"status": "expired"}
-    session.save()
-    payment.status = Payment.Status.CANCELLED
-    payment.save()
-    if intent:
-        intent.result = {"status": "canceled", "cancellation_reason": "automatic"}
-        intent.save()
-        tell(payment, "payment_intent.canceled", objects.intent(intent), cause)
-    tell(payment, "checkout.session.expired", objects.session(payment), cause)
 
 
 @read
@@ -148,9 +151,11 @@ def not_there(request: HttpRequest, rest: str) -> dict[str, Any]:
 
 
 def payment_named(ref: str) -> Payment:
-    payment = Payment.objects.filter(company=NAME, transaction_ref=ref).first()
+    pages = Payment.objects.filter(company=NAME, transactions__kind="session")
+    payment = pages.filter(transaction_ref=ref).first()
     if payment is None:
         raise missing("checkout.session", ref)
+    close_if_over(payment)
     return payment
 
 

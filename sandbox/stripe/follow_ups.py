@@ -8,7 +8,7 @@ from sandbox.models import ActRefused, Payment, Transaction
 from sandbox.money import in_major_units
 from sandbox.stripe import objects
 from sandbox.stripe.api import amount_in, intent_named
-from sandbox.stripe.forms import Fields, Refused, missing, posted, read
+from sandbox.stripe.forms import Fields, Refused, group, missing, posted, read
 from sandbox.stripe.news import tell
 from sandbox.stripe.objects import NAME
 
@@ -33,7 +33,7 @@ def capture_intent(fields: Fields, cause: str | None, ref: str) -> tuple[Payment
     payment.captured, payment.released = amount, payment.held - amount
     payment.status = Payment.Status.CAPTURED
     payment.save()
-    intent.request["metadata"] |= _metadata(fields)
+    intent.request["metadata"] |= group(fields, "metadata")
     intent.result = {"status": "succeeded"}
     intent.save()
     tell(payment, "charge.captured", objects.charge(intent), cause)
@@ -48,10 +48,11 @@ def cancel_intent(fields: Fields, cause: str | None, ref: str) -> tuple[Payment,
     payment, reason = intent.payment, fields.get("cancellation_reason")
     if reason not in (None, *CANCEL_REASONS):
         raise Refused(400, "Invalid cancellation_reason", param="cancellation_reason")
-    if payment.status == Payment.Status.PENDING:
+    is_paid_on_page = objects.part_of(payment, "session")
+    if is_paid_on_page and payment.status == Payment.Status.PENDING:
         message = "This PaymentIntent was created by an open Checkout Session: expire that instead."
         raise Refused(400, message, payment=payment, code=_STATE)
-    if objects.status_of(intent) != "requires_capture":
+    if objects.status_of(intent) not in ("requires_capture", "requires_action"):
         raise _unexpected(intent, "canceled")
     cancel(intent, reason, cause)
     return payment, objects.intent(intent)
@@ -105,7 +106,7 @@ def _create(fields: Fields, cause: str | None) -> tuple[Payment, dict[str, Any]]
         most = in_major_units(left, payment.currency)
         message = f"Refund amount is greater than unrefunded amount on charge ({most})."
         raise Refused(400, message, payment=payment, param="amount")
-    facts = {"metadata": _metadata(fields), "reason": fields.get("reason")}
+    facts = {"metadata": group(fields, "metadata"), "reason": fields.get("reason")}
     return payment, give_back(payment, amount, facts, cause)
 
 
@@ -161,11 +162,6 @@ def _paid(fields: Fields) -> Transaction:
         if intent.request["charge"] == wanted:
             return intent
     raise missing("charge", wanted)
-
-
-def _metadata(fields: Fields) -> dict[str, str]:
-    given = fields.get("metadata")
-    return given if isinstance(given, dict) else {}
 
 
 def open_dispute(payment: Payment) -> None:

@@ -27,7 +27,7 @@ class Refused(Exception):
     """Stripe's error answer. One with a payment came from its execution, and is remembered."""
 
     def __init__(
-        self, status: int, message: str, *, payment: Payment | None = None, **facts: str
+        self, status: int, message: str, *, payment: Payment | None = None, **facts: Any
     ) -> None:
         super().__init__(message)
         self.status, self.payment = status, payment
@@ -156,6 +156,12 @@ def _put(fields: Fields, name: str, value: str) -> None:
         if not isinstance(fields, dict):
             raise Refused(400, f"Invalid hash: {name}")
     fields[last] = value
+
+
+def group(fields: Fields, name: str) -> Fields:
+    """The fields below this name; none where it is a plain value."""
+    given = fields.get(name)
+    return given if isinstance(given, dict) else {}
 
 
 def _refusal(no: Refused) -> HttpResponse:

@@ -1,6 +1,7 @@
 """Stripe's objects as its API and its events show them, and how they are kept here.
 
-A payment is a Checkout session; its payment intent, refunds and dispute are transactions of it.
+A payment is a Checkout session, or a payment intent where a token paid; its intent, refunds and
+dispute are transactions of it.
 """
 
 import secrets
@@ -14,6 +15,8 @@ from sandbox.money import EXPONENTS
 
 NAME = "stripe"
 API_VERSION = "2026-06-24.dahlia"
+# How long a page may live, in seconds.
+SHORTEST_PAGE, LONGEST_PAGE = 30 * 60, 24 * 60 * 60
 # An ariary is counted whole, though it has decimals; krónur and shillings by the hundredth.
 _UNITS = {"MGA": 0, "ISK": 2, "UGX": 2}
 
@@ -36,7 +39,7 @@ def units_of(minor: int, currency: str) -> int:
 
 
 def part_of(payment: Payment, kind: str) -> Transaction | None:
-    """The newest transaction of a kind; there is one session, and one intent at most."""
+    """The newest transaction of a kind; there is one session and one intent at most."""
     return payment.transactions.filter(kind=kind).order_by("-id").first()
 
 
@@ -47,9 +50,10 @@ def the(payment: Payment, kind: str) -> Transaction:
 def add(
     payment: Payment, prefix: str, kind: str, amount: int, facts: Any, status: str
 ) -> Transaction:
+    is_the_payment = payment.transaction_ref.startswith(f"{prefix}_")
     return Transaction.objects.create(
         payment=payment,
-        ref=payment.transaction_ref if kind == "session" else new_id(prefix),
+        ref=payment.transaction_ref if is_the_payment else new_id(prefix),
         kind=kind,
         amount=amount,
         reference=payment.reference,
@@ -63,15 +67,22 @@ def status_of(kept: Transaction) -> str:
 
 
 def intent_for(payment: Payment) -> Transaction:
-    """The payment intent, which does not exist before somebody pays."""
+    """The payment intent, which for a page does not exist before somebody pays."""
+    if kept := part_of(payment, "intent"):
+        return kept
     wishes = the(payment, "session").request.get("payment_intent_data") or {}
     facts = {
         "metadata": wishes.get("metadata") or {},
         "capture_method": wishes.get("capture_method") or "automatic_async",
         "charge": new_id("ch"),
     }
-    kept = part_of(payment, "intent")
-    return kept or add(payment, "pi", "intent", payment.amount, facts, "requires_payment_method")
+    return add(payment, "pi", "intent", payment.amount, facts, "requires_payment_method")
+
+
+def ends_at(payment: Payment) -> int:
+    """When the page is over, in seconds."""
+    told = the(payment, "session").request.get("expires_at")
+    return int(told) if told else int(payment.created_at.timestamp()) + LONGEST_PAGE
 
 
 def session(payment: Payment, *, expanded: bool = False) -> dict[str, Any]:
@@ -84,7 +95,7 @@ def session(payment: Payment, *, expanded: bool = False) -> dict[str, Any]:
         "client_reference_id": asked.get("client_reference_id"),
         "currency": payment.currency.lower(),
         "customer_details": {"email": asked.get("customer_email"), "name": "Sample Payer"},
-        "expires_at": int((payment.created_at + timedelta(hours=24)).timestamp()),
+        "expires_at": ends_at(payment),
         "metadata": asked.get("metadata") or {},
         "mode": "payment",
         "payment_intent": told,
@@ -112,9 +123,16 @@ def intent(kept: Transaction, *, expanded: bool = False) -> dict[str, Any]:
         "last_payment_error": result.get("last_payment_error"),
         "latest_charge": charge(kept) if expanded else kept.request["charge"],
         "metadata": kept.request["metadata"],
+        "next_action": _next_action(kept) if status == "requires_action" else None,
+        "payment_method": kept.request.get("payment_method"),
         "payment_method_types": ["card"],
         "status": status,
     }
+
+
+def _next_action(kept: Transaction) -> dict[str, Any]:
+    page = {"return_url": kept.request["return_url"], "url": kept.payment.page_url}
+    return {"type": "redirect_to_url", "redirect_to_url": page}
 
 
 def charge(kept: Transaction) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from django.views.decorators.http import require_http_methods
 from sandbox import pages
 from sandbox.models import ActRefused, Payment
 from sandbox.stripe import objects
-from sandbox.stripe.api import close
+from sandbox.stripe.charging import REFUSALS, close, close_if_over, pay, refuse
 from sandbox.stripe.follow_ups import (
     cancel,
     close_dispute,
@@ -18,25 +18,10 @@ from sandbox.stripe.follow_ups import (
     open_dispute,
     send_back,
 )
-from sandbox.stripe.news import tell
 from sandbox.stripe.objects import NAME
 
 TITLE = "Stripe"
 PAYS = frozenset({"approve", "3ds"})
-# What the payer does → code, decline_code, message.
-REFUSALS = {
-    "decline": ("card_declined", "generic_decline", "Your card was declined."),
-    "insufficient_funds": (
-        "card_declined",
-        "insufficient_funds",
-        "Your card has insufficient funds.",
-    ),
-    "authentication_failed": (
-        "payment_intent_authentication_failure",
-        "",
-        "We are unable to authenticate your payment method.",
-    ),
-}
 
 
 def _refund_rest(payment: Payment) -> None:
@@ -47,7 +32,7 @@ def _refund_rest(payment: Payment) -> None:
 
 
 def _lapse(payment: Payment) -> None:
-    """The page's day is over, or the seven days of a reservation are."""
+    """The page's time is over, or the seven days of a reservation are."""
     intent = objects.part_of(payment, "intent")
     if payment.status == Payment.Status.PENDING:
         close(payment)
@@ -71,50 +56,24 @@ VERBS = frozenset({*PAYS, *REFUSALS, *LATER, "cancel", "abandon"})
 
 def act(payment: Payment, verb: str) -> None:
     """The payer, or a person at the control panel, does something."""
+    close_if_over(payment)
     with transaction.atomic():
         if verb in LATER:
             payment.refresh_from_db()
             return LATER[verb](payment)
         payment = Payment.still_pending(payment.pk)
         if verb in PAYS:
-            _pay(payment)
+            pay(payment)
         elif verb in REFUSALS:
-            _refuse(payment, verb)
+            refuse(payment, verb)
         # Whoever goes back or away leaves an open page behind, and Stripe says nothing.
         return None
-
-
-def _pay(payment: Payment) -> None:
-    intent, session = objects.intent_for(payment), objects.the(payment, "session")
-    manual = intent.request["capture_method"] == "manual"
-    intent.result = {"status": "requires_capture" if manual else "succeeded"}
-    intent.save()
-    session.result = {"status": "complete"}
-    session.save()
-    payment.status = Payment.Status.AUTHORIZED if manual else Payment.Status.CAPTURED
-    payment.captured = 0 if manual else payment.amount
-    payment.save()
-    name = "amount_capturable_updated" if manual else "succeeded"
-    tell(payment, "charge.succeeded", objects.charge(intent))
-    tell(payment, f"payment_intent.{name}", objects.intent(intent))
-    tell(payment, "checkout.session.completed", objects.session(payment))
-
-
-def _refuse(payment: Payment, verb: str) -> None:
-    """The bank says no; the intent remembers it, and the page stays open."""
-    intent = objects.intent_for(payment)
-    code, decline_code, message = REFUSALS[verb]
-    error = {"type": "card_error", "code": code, "message": message}
-    if decline_code:
-        error["decline_code"] = decline_code
-    intent.result = {"status": "requires_payment_method", "last_payment_error": error}
-    intent.save()
-    tell(payment, "payment_intent.payment_failed", objects.intent(intent))
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
 def show_page(request: HttpRequest, token: str) -> HttpResponse:
     payment = get_object_or_404(Payment, company=NAME, page_token=token)
+    close_if_over(payment)
     if payment.status != Payment.Status.PENDING:
         return _ended(request, payment)
     if request.method == "POST":

@@ -3,7 +3,6 @@
 import base64
 import json
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -24,54 +23,42 @@ from payments.gateways.messages import (
     Void,
 )
 from payments.gateways.paytabs import REGIONS, STATUSES, PayTabs
-from payments.gateways.wire import WireResponse
 from payments.money import Money
 from payments.statuses import FailureCode, OperationKind, Outcome
+from tests.contracts.vectors import body_of, name_of, result_of, vectors_of, verdict
 
 KEY = "STESTONLY01-TESTONLYKEY02-TESTONLY03"
 NOW = Evidence(datetime(2026, 1, 1, tzinfo=UTC))
-VECTORS = json.loads(
-    (Path(__file__).parent / "cases/paytabs/vectors.json").read_text(encoding="utf-8")
-)["vectors"]
+VECTORS = vectors_of("paytabs")
 
 
 def paytabs(key: str = KEY) -> PayTabs:
     return PayTabs(100001, key, REGIONS["ARE"], timedelta(seconds=30), timedelta(seconds=120))
 
 
-def of_kind(kind: str) -> list[Any]:
-    return [pytest.param(v, id=v["id"]) for v in VECTORS if v["kind"].startswith(kind)]
+CALLBACKS = [each for each in VECTORS if each["kind"] == "callback"]
+RETURNS = [each for each in VECTORS if each["kind"].startswith("return")]
 
 
-def verdict(vector: dict[str, Any]) -> str:
-    gateway = paytabs(vector["secret"])
-    body = base64.b64decode(vector["body_base64"])
-    try:
-        if vector["kind"] == "callback":
-            gateway.verify(tuple((n, v) for n, v in vector["headers"]), body, NOW)
-            gateway.events_in(body)
-        else:
-            text = vector.get("query") or body.decode()
-            local = vector.get("local_params", [])
-            fields = dict(parse_qsl(text, keep_blank_values=True))
-            gateway.verify_return({k: v for k, v in fields.items() if k not in local})
-    except (SignatureInvalid, Unreadable):
-        return "reject"
-    return "accept"
-
-
-@pytest.mark.parametrize("vector", of_kind("callback"))
+@pytest.mark.parametrize("vector", CALLBACKS, ids=name_of)
 def test_each_callback_of_the_vectors_gets_its_verdict(vector: dict[str, Any]) -> None:
-    assert verdict(vector) == vector["expected"]
+    assert verdict(paytabs(vector["secret"]), vector, NOW) == vector["expected"]
 
 
-@pytest.mark.parametrize("vector", of_kind("return"))
+@pytest.mark.parametrize("vector", RETURNS, ids=name_of)
 def test_each_return_of_the_vectors_gets_its_verdict(vector: dict[str, Any]) -> None:
-    assert verdict(vector) == vector["expected"]
+    text, local = vector.get("query") or body_of(vector).decode(), vector.get("local_params", [])
+    fields = dict(parse_qsl(text, keep_blank_values=True))
+    given = {name: value for name, value in fields.items() if name not in local}
+    if vector["expected"] == "accept":
+        paytabs(vector["secret"]).verify_return(given)
+    else:
+        with pytest.raises(SignatureInvalid):
+            paytabs(vector["secret"]).verify_return(given)
 
 
 def test_no_vector_is_left_out() -> None:
-    assert len(of_kind("callback")) + len(of_kind("return")) == len(VECTORS) == 11
+    assert len(CALLBACKS) + len(RETURNS) == len(VECTORS) == 11
 
 
 def signed(body: bytes, key: str = KEY) -> str:
@@ -192,8 +179,7 @@ def test_no_repr_shows_a_secret() -> None:
 
 
 def answered(order: Order, status: int, body: Any) -> GatewayResult:
-    raw = body if isinstance(body, bytes) else json.dumps(body).encode()
-    return paytabs().result_of(order, WireResponse(status, {}, raw))
+    return result_of(paytabs(), order, status, body)
 
 
 def test_a_page_is_an_action_for_the_payer() -> None:

@@ -128,9 +128,9 @@ def test_an_error_of_the_provider_leaves_the_outcome_unknown(
     assert merchant.get(f"/{payment}")["outcome"] == "unknown"
 
 
-def lost_page(merchant: Merchant, sandbox: SandboxProcess) -> tuple[str, str]:
+def lost_page(merchant: Merchant, sandbox: SandboxProcess, **facts: str) -> tuple[str, str]:
     """A payment whose page was opened while its address got lost: its id, the page's reference."""
-    payment = merchant.create()
+    payment = merchant.create(**facts)
     sandbox.put({"mode": "timeout_after_commit"})
     answer = merchant.process(payment)
     assert (answer.status_code, answer.json()["errors"][0]["code"]) == (504, "provider_timeout")

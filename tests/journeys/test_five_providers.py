@@ -1,5 +1,6 @@
 """Each provider over real HTTP: the end states agree with its own truth, to the minor unit."""
 
+import json
 from typing import Any
 
 import pytest
@@ -80,20 +81,68 @@ def test_every_currency_agrees_to_the_minor_unit(
     assert taken(sandbox, provider) == [amount]
 
 
-@every_provider
-def test_a_decline_takes_nothing(
+@pytest.mark.parametrize("provider", ["paytabs", "paypal"])
+def test_a_final_decline_takes_nothing(
     merchant: Merchant, sandbox: SandboxProcess, provider: str
 ) -> None:
     payment = start(merchant, provider)
     act(sandbox, provider, "decline")
     sweep_after(minutes=2)
-    eventually(lambda: merchant.get(f"/{payment}")["failure"] or _page_open(merchant, payment))
+    body = merchant.wait_for(payment, "failed")
+    assert body["failure"]["code"] == "card_declined"
     assert taken(sandbox, provider) == []
-    assert merchant.get(f"/{payment}")["amount_captured"] in ("0.00", "0")
 
 
-def _page_open(merchant: Merchant, payment: str) -> bool:
-    return bool(merchant.get(f"/{payment}")["redirect_url"])
+# Their pages take one card after another.
+PATIENT = pytest.mark.parametrize("provider", ["stripe", "flutterwave", "paystack"])
+
+
+@PATIENT
+def test_after_a_declined_card_another_is_taken_on_the_same_page(
+    merchant: Merchant, sandbox: SandboxProcess, provider: str
+) -> None:
+    payment = start(merchant, provider)
+    act(sandbox, provider, "insufficient_funds")
+    sweep_after(minutes=2)
+    body = eventually(lambda: (b := merchant.get(f"/{payment}"))["failure"] and b)
+    assert (body["status"], body["failure"]["code"]) == ("requires_action", "insufficient_funds")
+    assert body["redirect_url"]
+    assert merchant.process(payment).json()["redirect_url"] == body["redirect_url"]
+    act(sandbox, provider, "approve")
+    sweep_after(minutes=4)
+    body = merchant.wait_for(payment, "completed")
+    assert body["failure"] is None
+    assert taken(sandbox, provider) == ["125.50"]
+    assert not Discrepancy.objects.exists()
+
+
+@PATIENT
+def test_a_payer_who_leaves_after_a_declined_card_ends_it_with_the_pages_life(
+    merchant: Merchant, sandbox: SandboxProcess, provider: str
+) -> None:
+    payment = start(merchant, provider)
+    act(sandbox, provider, "decline")
+    sweep_after(minutes=29)
+    eventually(lambda: merchant.get(f"/{payment}")["failure"])
+    assert merchant.get(f"/{payment}")["status"] == "requires_action"
+    sweep_after(minutes=40)
+    body = merchant.get(f"/{payment}")
+    assert (body["status"], body["failure"]["code"]) == ("failed", "card_declined")
+    assert body["redirect_url"] is None
+    assert taken(sandbox, provider) == []
+
+
+def test_a_refused_paypal_account_may_be_changed_and_its_leaving_ends_it(
+    merchant: Merchant, sandbox: SandboxProcess
+) -> None:
+    payment = start(merchant, "paypal")
+    act(sandbox, "paypal", "instrument_declined")
+    sweep_after(minutes=2)
+    body = eventually(lambda: (b := merchant.get(f"/{payment}"))["failure"] and b)
+    assert (body["status"], body["failure"]["code"]) == ("requires_action", "card_declined")
+    sweep_after(minutes=40)
+    body = merchant.get(f"/{payment}")
+    assert (body["status"], body["failure"]["code"]) == ("failed", "card_declined")
 
 
 @every_provider
@@ -210,7 +259,10 @@ def test_a_lost_answer_ends_in_one_effect(
         assert truth(sandbox, provider)[1] == "125.50"
 
 
-@pytest.mark.parametrize("provider", ["stripe", "paypal", "paystack"])
+DISPUTING = pytest.mark.parametrize("provider", ["stripe", "paypal", "flutterwave", "paystack"])
+
+
+@DISPUTING
 def test_a_dispute_is_opened_and_won(
     merchant: Merchant, sandbox: SandboxProcess, provider: str
 ) -> None:
@@ -220,6 +272,18 @@ def test_a_dispute_is_opened_and_won(
     act(sandbox, provider, "dispute_won")
     eventually(lambda: Dispute.objects.filter(payment_id=payment, status="won").exists())
     assert merchant.get(f"/{payment}")["status"] == "completed"
+    assert "contradicted" not in merchant.story(payment)
+
+
+@DISPUTING
+def test_a_dispute_that_is_lost_charges_the_payment_back(
+    merchant: Merchant, sandbox: SandboxProcess, provider: str
+) -> None:
+    payment = paid(merchant, sandbox, provider)
+    act(sandbox, provider, "dispute")
+    eventually(lambda: Dispute.objects.filter(payment_id=payment, status="open").exists())
+    act(sandbox, provider, "dispute_lost")
+    merchant.wait_for(payment, "charged_back")
     assert "contradicted" not in merchant.story(payment)
 
 
@@ -241,7 +305,7 @@ def test_where_the_first_is_down_the_next_takes_over_and_only_one_is_paid(
     assert taken(sandbox, "stripe") == ["125.50"]
 
 
-def test_a_hint_that_its_provider_does_not_confirm_moves_nothing_and_is_not_kept(
+def test_a_hint_that_its_provider_does_not_confirm_moves_nothing_and_is_tried_again(
     merchant: Merchant, sandbox: SandboxProcess
 ) -> None:
     payment = start(merchant, "flutterwave")
@@ -257,4 +321,44 @@ def test_a_hint_that_its_provider_does_not_confirm_moves_nothing_and_is_not_kept
     body = merchant.get(f"/{payment}")
     assert body["status"] == "requires_action"
     assert body["redirect_url"]
-    assert not PaymentWebhookEvent.objects.exists()
+    kept = PaymentWebhookEvent.objects.get()
+    assert kept.status == "failed"
+    assert kept.next_try_at
+
+
+def delivered_to(merchant: Merchant, provider: str, body: bytes, **headers: str) -> Any:
+    url = merchant.base.replace("/payments/v2", f"/webhooks/payments/{provider}")
+    given = {"Content-Type": "application/json"} | headers
+    return merchant.session.post(url, data=body, headers=given, timeout=30)
+
+
+def chargeback_of(payment: str, **facts: Any) -> bytes:
+    operation = Payment.objects.get(pk=payment).current_operation
+    assert operation is not None
+    data = {"id": 7, "amount": 125.5, "currency": "NGN", "status": "lost", "tx_ref": operation.key}
+    return json.dumps({"event": "chargeback.lost", "data": data | facts}).encode()
+
+
+def test_a_dispute_that_flutterwave_does_not_know_charges_nothing_back(
+    merchant: Merchant, sandbox: SandboxProcess
+) -> None:
+    payment = paid(merchant, sandbox, "flutterwave")
+    answer = delivered_to(
+        merchant, "flutterwave", chargeback_of(payment), **{"verif-hash": FLUTTERWAVE_SECRET}
+    )
+    assert answer.status_code == 503
+    assert merchant.get(f"/{payment}")["status"] == "completed"
+    assert not Dispute.objects.exists()
+
+
+def test_a_dispute_of_another_payment_charges_nothing_back(
+    merchant: Merchant, sandbox: SandboxProcess
+) -> None:
+    contested = paid(merchant, sandbox, "flutterwave")
+    act(sandbox, "flutterwave", "dispute")
+    row = eventually(lambda: Dispute.objects.filter(payment_id=contested).first())
+    other = paid(merchant, sandbox, "flutterwave")
+    body = chargeback_of(other, id=int(row.gateway_reference))
+    word = {"verif-hash": FLUTTERWAVE_SECRET}
+    assert delivered_to(merchant, "flutterwave", body, **word).status_code == 503
+    assert merchant.get(f"/{other}")["status"] == "completed"

@@ -6,7 +6,7 @@ import pytest
 from django.test import Client
 
 from payments.models import Payment
-from payments.services.payments import return_address
+from payments.services.return_addresses import return_address
 from payments.statuses import PaymentStatus
 from tests.factories import PaymentFactory
 

@@ -11,7 +11,7 @@ from pytest_django import Settings
 
 from payments.gateways.wire import Lost, NotSent
 from payments.models import ApiKey, GatewayOperation, IdempotencyKey, Payment, StoredEvent
-from payments.services.payments import return_address
+from payments.services.return_addresses import return_address
 from tests.callers import caller
 from tests.fakes import FakeTransport, answer, notification
 

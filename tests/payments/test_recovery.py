@@ -11,11 +11,14 @@ from django.core.management import CommandError, call_command
 from django.test import Client
 from django.utils import timezone
 
-from payments import tasks
+from payments import operations, tasks
+from payments.gateways.messages import GatewayResult
+from payments.gateways.registry import gateway_named
 from payments.gateways.wire import Lost, NotSent
 from payments.models import GatewayOperation, IdempotencyKey, Payment
 from payments.services import payments as payments_service
 from payments.services import recovery
+from payments.statuses import Outcome
 from tests.fakes import FakeTransport, answer, notification
 
 START = datetime.fromisoformat("2026-06-01T12:00:00+00:00")
@@ -322,3 +325,51 @@ def test_kept_answers_are_forgotten_after_their_time(
     clock.shift(timedelta(hours=25))
     assert tasks.prune_idempotency_keys.run() == 1
     assert not IdempotencyKey.objects.exists()
+
+
+def test_a_page_whose_address_was_lost_is_found_again_where_its_provider_tells_it(
+    api: Client, provider: FakeTransport, clock: time_machine.Traveller
+) -> None:
+    provider.replies["request"] = Lost("silence")
+    payment = started(api)
+    operation = GatewayOperation.objects.get()
+    page = GatewayResult(
+        Outcome.ACTION_REQUIRED, reference="TST1", redirect_url="https://pay.test/TST1"
+    )
+    gateway = gateway_named("paytabs")
+    told = recovery.believed(operation, page, gateway, timezone.now())
+    assert told is page
+    operations.settle(operation, page, heard_from="lookup")
+    body = api.get(f"/payments/v2/{payment}").json()
+    assert (body["status"], body["redirect_url"]) == ("requires_action", "https://pay.test/TST1")
+    clock.shift(timedelta(hours=1))
+    operation.redirect_url = ""
+    told = recovery.believed(operation, page, gateway, timezone.now())
+    assert told is not None
+    assert told.outcome is Outcome.NOT_SENT
+
+
+def test_who_reads_a_payment_in_doubt_learns_the_truth_at_once(
+    api: Client, provider: FakeTransport, clock: time_machine.Traveller
+) -> None:
+    provider.replies["request"] = Lost("silence")
+    payment = started(api)
+    provider.replies["query"] = found("A")
+    assert api.get(f"/payments/v2/{payment}").json()["status"] == "completed"
+    assert provider.count("query") == 1
+    api.get(f"/payments/v2/{payment}")
+    assert provider.count("query") == 1
+
+
+def test_readers_ask_no_more_often_than_every_ten_seconds_and_are_always_answered(
+    api: Client, provider: FakeTransport, clock: time_machine.Traveller
+) -> None:
+    provider.replies["request"] = provider.replies["query"] = Lost("silence")
+    payment = started(api)
+    for _ in range(3):
+        body = api.get(f"/payments/v2/{payment}").json()
+        assert (body["status"], body["outcome"]) == ("processing", "unknown")
+    assert provider.count("query") == 1
+    clock.shift(timedelta(seconds=11))
+    api.get(f"/payments/v2/{payment}")
+    assert provider.count("query") == 2

@@ -34,7 +34,7 @@ def paid() -> Payment:
         payment.id, OperationKind.CHARGE, gateway, reason="", timeout=gateway.timeout
     )
     success = GatewayResult(Outcome.SUCCEEDED, reference="T1", money=payment.money)
-    return operations.settle(charge.id, success, heard_from="answer")
+    return operations.settle(charge, success, heard_from="answer")
 
 
 def refund(payment: Payment, amount: int) -> GatewayOperation:
@@ -46,7 +46,7 @@ def refund(payment: Payment, amount: int) -> GatewayOperation:
 def heard(operation: GatewayOperation, outcome: Outcome, **facts: Any) -> Payment:
     failure = Failure(FailureCode.PROVIDER_ERROR, "no") if outcome is Outcome.DECLINED else None
     result = GatewayResult(outcome, reference="R1", money=operation.money, failure=failure, **facts)
-    return operations.settle(operation.id, result, heard_from="answer")
+    return operations.settle(operation, result, heard_from="answer")
 
 
 def sums(payment: Payment) -> tuple[str, int, int]:

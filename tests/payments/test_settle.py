@@ -62,7 +62,7 @@ PENDING = GatewayResult(Outcome.PENDING, reference="T1")
 
 def settled(operation: GatewayOperation, *news: GatewayResult, by: str = "webhook") -> Payment:
     for result in news:
-        operations.settle(operation.id, result, heard_from=by)
+        operations.settle(operation, result, heard_from=by)
     return payment_with(operation.payment_id)
 
 

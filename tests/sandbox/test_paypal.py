@@ -20,6 +20,7 @@ from payments.gateways.contract import Evidence, SignatureInvalid
 from payments.gateways.messages import (
     Capture,
     Charge,
+    DisputeLookup,
     DisputeStatus,
     GatewayEvent,
     GatewayResult,
@@ -551,8 +552,9 @@ class Till:
 
     def opened(self, found: Heard) -> GatewayEvent:
         headers = tuple(found.headers.items())
-        document = self.send(self.gateway.evidence_request(headers)).body
-        self.gateway.verify(headers, found.body, Evidence(datetime.now(UTC), document))
+        now = datetime.now(UTC)
+        document = self.send(self.gateway.evidence_request(headers, now)).body
+        self.gateway.verify(headers, found.body, Evidence(now, document))
         (event,) = self.gateway.events_in(found.body)
         return event
 
@@ -653,8 +655,6 @@ def test_a_reservation_that_is_released(
     [
         ("decline", Outcome.DECLINED, FailureCode.CARD_DECLINED),
         ("insufficient_funds", Outcome.DECLINED, FailureCode.INSUFFICIENT_FUNDS),
-        ("authentication_failed", Outcome.ACTION_REQUIRED, FailureCode.AUTHENTICATION_FAILED),
-        ("instrument_declined", Outcome.ACTION_REQUIRED, FailureCode.CARD_DECLINED),
         ("pending", Outcome.PENDING, None),
     ],
 )
@@ -667,6 +667,25 @@ def test_every_ending_is_told_apart(
     assert result.outcome is outcome
     assert (result.failure.code if result.failure else None) is code
     assert till.look(handle).outcome is outcome
+
+
+@pytest.mark.parametrize(
+    ("verb", "code"),
+    [
+        ("authentication_failed", FailureCode.AUTHENTICATION_FAILED),
+        ("instrument_declined", FailureCode.CARD_DECLINED),
+    ],
+)
+def test_a_refused_card_opens_the_page_again(
+    sandbox: SandboxProcess, till: Till, verb: str, code: FailureCode
+) -> None:
+    handle = till.page()
+    act(sandbox, handle.reference, verb)
+    result = till.ask(Capture("k1", USD25, handle))
+    assert result.outcome is Outcome.PENDING
+    assert result.failure is not None
+    assert result.failure.code is code
+    assert till.look(handle).outcome is Outcome.ACTION_REQUIRED
 
 
 def test_what_never_reached_paypal_is_not_found(sandbox: SandboxProcess, till: Till) -> None:
@@ -701,6 +720,11 @@ def test_a_dispute_is_opened_and_ruled(
     assert ruled.dispute is not None
     assert ruled.dispute.status is standing
     assert ruled.dispute.reference == opened.dispute.reference
+    order = DisputeLookup(ruled.dispute.reference, "k1", Handle(), USD25)
+    question = till.gateway.dispute_request(order, till.token)
+    assert question is not None
+    assert till.gateway.dispute_of(order, till.send(question)) == ruled.dispute
+    assert shop.get("/v1/customer/disputes/PP-D-NOBODY").status_code == 404
 
 
 def test_a_refund_made_by_hand_bears_the_charges_key(

@@ -91,9 +91,6 @@ def test_a_page_says_what_is_paid_and_offers_the_endings(shop: Merchant) -> None
     [
         ("approve", "success", "Approved", "captured"),
         ("3ds", "success", "Approved", "captured"),
-        ("decline", "failed", "Declined", "failed"),
-        ("insufficient_funds", "failed", "Insufficient Funds", "failed"),
-        ("authentication_failed", "failed", "3D Secure authentication failed", "failed"),
         ("cancel", "abandoned", "The transaction was not completed", "cancelled"),
     ],
 )
@@ -112,6 +109,27 @@ def test_every_ending_is_known(
     else:
         fields = dict(parse_qsl(target.query))
         assert fields == {"s": "abc", "trxref": page["reference"], "reference": page["reference"]}
+
+
+@pytest.mark.parametrize(
+    ("choice", "said"),
+    [
+        ("decline", "Declined"),
+        ("insufficient_funds", "Insufficient Funds"),
+        ("authentication_failed", "3D Secure authentication failed"),
+    ],
+)
+def test_a_refusal_is_known_and_the_page_takes_another_card(
+    shop: Merchant, choice: str, said: str
+) -> None:
+    page = shop.page()
+    assert said in shop.choose(page, choice).text
+    found = shop.verify(page["reference"])
+    assert (found["status"], found["gateway_response"]) == ("failed", said)
+    assert shop.truth()["status"] == "pending"
+    shop.choose(page, "approve")
+    assert shop.verify(page["reference"])["status"] == "success"
+    assert shop.truth()["captured"] == "100.00"
 
 
 def test_only_a_success_is_told_and_signed(

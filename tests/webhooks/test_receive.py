@@ -12,38 +12,18 @@ from pytest_django import Settings
 from payments import outcomes
 from payments.crypto.signatures import hmac_hex
 from payments.models import Discrepancy, GatewayOperation, Payment, StoredEvent
-from tests.callers import caller
 from tests.fakes import FakeTransport, notification
+from tests.webhooks.deliveries import KEY, deliver, news, open_page
 from webhooks import inbox
 from webhooks.models import PaymentWebhookEvent
 
-KEY = "STESTONLY01-TESTONLYKEY02-TESTONLY03"
 GENERIC = "generic-secret-for-tests-only"
 
 
 @pytest.fixture
 def operation(transactional_db: None, provider: FakeTransport) -> GatewayOperation:
     """A payment of 125.50 AED whose page is open."""
-    api = caller("payments:write")
-    made = api.post(
-        "/payments/v2/create", {"amount": "125.50", "currency": "AED"}, "application/json"
-    ).json()
-    api.post(f"/payments/v2/process/{made['id']}", {}, "application/json")
-    return GatewayOperation.objects.get()
-
-
-def deliver(body: bytes, signature: str | None = None, **headers: str) -> Any:
-    given = hmac_hex(KEY.encode(), body) if signature is None else signature
-    return Client(raise_request_exception=False).post(
-        "/webhooks/payments/paytabs",
-        body,
-        "application/json",
-        headers={"Signature": given} | headers,
-    )
-
-
-def news(operation: GatewayOperation, status: str = "A", **facts: Any) -> bytes:
-    return notification(operation.key, operation.gateway_reference, status, **facts)
+    return open_page()
 
 
 def payment() -> Payment:

@@ -12,9 +12,11 @@ import json
 import re
 import zlib
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
+from urllib.parse import quote
 
 from payments.gateways.contract import (
+    BY_PAGE,
     Capability,
     Evidence,
     Gateway,
@@ -22,10 +24,17 @@ from payments.gateways.contract import (
     Token,
     Unreadable,
 )
-from payments.gateways.messages import GatewayEvent, GatewayResult, Lookup, Order
+from payments.gateways.messages import (
+    DisputeLookup,
+    DisputeNews,
+    GatewayEvent,
+    GatewayResult,
+    Lookup,
+    Order,
+)
 from payments.gateways.paypal.answers import answered, found
 from payments.gateways.paypal.certificates import check_signature
-from payments.gateways.paypal.news import event_in
+from payments.gateways.paypal.news import dispute_in, event_in, names_charge
 from payments.gateways.paypal.orders import effect_of, lookup_path
 from payments.gateways.paypal.reading import kept, mapping, part, text
 from payments.gateways.paypal.words import BASES, CERTIFICATE_HOSTS, CURRENCIES
@@ -68,7 +77,7 @@ class PayPal(Gateway):
     tolerance: timedelta = timedelta(days=4)
     name: str = "paypal"
     currencies: frozenset[str] = CURRENCIES
-    capabilities: frozenset[Capability] = frozenset(Capability)
+    capabilities: frozenset[Capability] = BY_PAGE
     key_memory: timedelta = timedelta(hours=6)
     proves_body: bool = False
 
@@ -109,18 +118,29 @@ class PayPal(Gateway):
         read = found if isinstance(order, Lookup) else answered
         return replace(read(order, response.status, answer), exchange=exchange)
 
+    def dispute_request(self, order: DisputeLookup, token: str = "") -> WireRequest | None:
+        if not order.reference:
+            return None
+        path = f"/v1/customer/disputes/{quote(order.reference, safe='')}"
+        return WireRequest("GET", self.base + path, {"Authorization": f"Bearer {token}"})
+
+    def dispute_of(self, order: DisputeLookup, response: WireResponse) -> DisputeNews | None:
+        dispute = mapping(response.json_value()) if response.status == 200 else {}
+        is_it = text(dispute, "dispute_id") == order.reference and names_charge(dispute, order)
+        return dispute_in(dispute) if is_it else None
+
     def delivery_id(self, headers: Headers) -> str:
         # The signature covers a checksum of the body alone, so another body can be made to fit.
         return "".join(header_values(headers, "paypal-transmission-id"))
 
-    def evidence_request(self, headers: Headers) -> WireRequest:
-        return WireRequest("GET", self._signature(headers)["cert-url"])
+    def evidence_request(self, headers: Headers, now: datetime) -> WireRequest:
+        given = self._signature(headers)
+        self._check_time(given["transmission-time"], now)
+        return WireRequest("GET", given["cert-url"])
 
     def verify(self, headers: Headers, body: bytes, evidence: Evidence) -> None:
         given = self._signature(headers)
-        sent_at = moment_in(given["transmission-time"])
-        if sent_at is None or not -_AHEAD <= evidence.now - sent_at <= self.tolerance:
-            raise SignatureInvalid("transmission_time_out_of_bounds")
+        self._check_time(given["transmission-time"], evidence.now)
         parts = (given["transmission-id"], given["transmission-time"], self.webhook_id)
         message = "|".join((*parts, str(zlib.crc32(body))))
         try:
@@ -139,6 +159,14 @@ class PayPal(Gateway):
             raise SignatureInvalid("algorithm_not_allowed")
         self._check_certificate_url(given["cert-url"])
         return given
+
+    def _check_time(self, written: str, now: datetime) -> None:
+        sent_at = moment_in(written)
+        if sent_at is None:
+            raise SignatureInvalid("malformed_header")
+        if not -_AHEAD <= now - sent_at <= self.tolerance:
+            differs = f"clock differs by {(sent_at - now).total_seconds():.0f} s"
+            raise SignatureInvalid(f"transmission_time_out_of_bounds: {differs}")
 
     def _check_certificate_url(self, url: str) -> None:
         found = _CERTIFICATE_URL.fullmatch(url)

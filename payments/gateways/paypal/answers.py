@@ -17,6 +17,7 @@ from payments.gateways.paypal.words import (
     DECLINES,
     DONE_BEFORE,
     KINDS,
+    NOBODY_APPROVED,
     ORDERS,
     PAGE_IS_OPEN,
     REFUNDS,
@@ -71,7 +72,9 @@ def _refused(order: Order, status: int, answer: dict[str, Any]) -> GatewayResult
         return GatewayResult(Outcome.UNKNOWN, failure=why)
     if said in PAGE_IS_OPEN and is_of_an_order(order):
         url = link(answer, "payer-action", "approve", "redirect")
-        return GatewayResult(Outcome.ACTION_REQUIRED, redirect_url=url, failure=why)
+        return GatewayResult(Outcome.PENDING, redirect_url=url, failure=why)
+    if said == NOBODY_APPROVED and is_of_an_order(order):
+        return GatewayResult(Outcome.ACTION_REQUIRED)
     return GatewayResult(Outcome.DECLINED, failure=why)
 
 

@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 from payments.gateways.messages import (
+    DisputeLookup,
     DisputeNews,
     DisputeStatus,
     Failure,
@@ -38,7 +39,7 @@ def event_in(news: dict[str, Any]) -> GatewayEvent:
         result=result and replace(result, exchange={"notification": kept(resource)}),
         family=family,
         references=_references(resource, result, family),
-        dispute=_dispute_in(resource) if family is Family.DISPUTE else None,
+        dispute=dispute_in(resource) if family is Family.DISPUTE else None,
     )
 
 
@@ -121,7 +122,7 @@ def _references(
 _IDS = ("refund", "capture", "authorization", "order")
 
 
-def _dispute_in(resource: dict[str, Any]) -> DisputeNews:
+def dispute_in(resource: dict[str, Any]) -> DisputeNews:
     """Open until it is resolved; a settlement whose payer is not told stays open for a person."""
     code = text(part(resource, "dispute_outcome"), "outcome_code").upper()
     is_over = text(resource, "status").upper() == "RESOLVED"
@@ -132,3 +133,11 @@ def _dispute_in(resource: dict[str, Any]) -> DisputeNews:
         reason=text(resource, "reason").lower(),
         deadline=moment_in(text(resource, "seller_response_due_date")),
     )
+
+
+def names_charge(dispute: dict[str, Any], order: DisputeLookup) -> bool:
+    """Whether a dispute is of the charge that was asked about, and not of another."""
+    ours = {order.key, *order.charge.ids.values()} - {""}
+    contested = parts(dispute, "disputed_transactions")
+    names = ("custom", "invoice_number", "seller_transaction_id")
+    return any(text(each, name) in ours for each in contested for name in names)

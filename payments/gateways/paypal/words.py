@@ -73,7 +73,8 @@ DECLINES = {
     "AUTHORIZATION_EXPIRED": FailureCode.EXPIRED,
 }
 # The payer may go back to the page and choose another card: that is no ending.
-PAGE_IS_OPEN = frozenset({"INSTRUMENT_DECLINED", "PAYER_ACTION_REQUIRED", "ORDER_NOT_APPROVED"})
+PAGE_IS_OPEN = frozenset({"INSTRUMENT_DECLINED", "PAYER_ACTION_REQUIRED"})
+NOBODY_APPROVED = "ORDER_NOT_APPROVED"
 # An earlier try may have done it, and its result is not repeated: only a lookup can tell.
 DONE_BEFORE = frozenset(
     {

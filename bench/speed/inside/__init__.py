@@ -1,0 +1,1 @@
+"""What must run inside the service: each a `main` that answers what JSON can say."""

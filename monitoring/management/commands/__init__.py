@@ -1,0 +1,1 @@
+"""One command a file, each a thin face of what watches."""

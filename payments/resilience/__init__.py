@@ -1,0 +1,1 @@
+"""Breakers, retries and deadlines; knows nothing of payments."""

@@ -1,0 +1,86 @@
+"""Redis may die or hang: looks and counters go on in the process, and nothing waits for long."""
+
+import socket
+import time
+from collections.abc import Iterator
+
+import pytest
+from django.test import RequestFactory
+from pytest_django import Settings
+from redis.exceptions import RedisError
+
+from config import cache as cache_module
+from config.cache import SurvivingRedisCache
+from config.stores import cache as cache_settings
+from payments.api.limits import seconds_to_wait
+
+
+@pytest.fixture(autouse=True)
+def _no_outage_yet(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cache_module, "_outage", cache_module._Outage())
+
+
+@pytest.fixture
+def hung() -> Iterator[str]:
+    """A port that takes every connection and never answers."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        yield f"redis://127.0.0.1:{server.getsockname()[1]}/0"
+
+
+@pytest.fixture
+def dead() -> str:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return f"redis://127.0.0.1:{server.getsockname()[1]}/0"
+
+
+def cache_at(address: str) -> SurvivingRedisCache:
+    options = cache_settings(address, "test")["OPTIONS"]
+    return SurvivingRedisCache(address, {"OPTIONS": options, "KEY_PREFIX": "test"})
+
+
+@pytest.mark.parametrize("kind", ["hung", "dead"])
+def test_a_redis_that_does_not_answer_is_replaced_by_memory(
+    kind: str, request: pytest.FixtureRequest
+) -> None:
+    cache = cache_at(request.getfixturevalue(kind))
+    assert cache.get("seen") is None
+    cache.set("seen", 1, 60)
+    assert cache.get("seen") == 1
+    assert cache.add("counter", 1, 60)
+    assert not cache.add("counter", 1, 60)
+    assert cache.incr("counter") == 2
+    with pytest.raises(RedisError):
+        cache.ping()
+
+
+def test_a_hung_redis_is_left_alone_after_the_first_wait(
+    hung: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cache = cache_at(hung)
+    cache.get("seen")
+    asked: list[object] = []
+    monkeypatch.setattr(cache._cache, "get", lambda *_: asked.append(1))
+    for _ in range(100):
+        cache.get("seen")
+    assert asked == []
+
+
+def test_once_the_outage_may_be_over_redis_is_asked_again(
+    dead: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cache = cache_at(dead)
+    cache.set("seen", "meanwhile", 60)
+    monkeypatch.setattr(cache._cache, "get", lambda *_: "from redis")
+    assert cache.get("seen") == "meanwhile"
+    monkeypatch.setattr(cache_module._outage, "_ends_at", time.monotonic())
+    assert cache.get("seen") == "from redis"
+    assert not cache_module._outage.is_on
+
+
+def test_limits_count_in_the_process_meanwhile(dead: str, settings: Settings) -> None:
+    settings.CACHES = {"default": cache_settings(dead, "test")}
+    settings.RATE_LIMITS = settings.RATE_LIMITS | {"default": "3/h"}
+    request = RequestFactory().get("/")
+    waits = [seconds_to_wait(request, "default", "somebody") for _ in range(5)]
+    assert waits[:3] == [0, 0, 0]
+    assert all(wait > 0 for wait in waits[3:])

@@ -1,0 +1,110 @@
+"""What a delivery costs the database: counted, so that nobody adds to it unawares."""
+
+import re
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from pytest_django import Settings
+
+from payments.models import GatewayOperation
+from tests.fakes import FakeTransport
+from tests.webhooks.deliveries import deliver, news, open_page, payment_of
+from webhooks import retention
+from webhooks.models import PaymentWebhookEvent
+
+
+@pytest.fixture
+def operation(transactional_db: None, provider: FakeTransport) -> GatewayOperation:
+    return open_page()
+
+
+def forget(settings: Settings) -> None:
+    """An empty cache; a Redis that was lent to us is not ours to flush."""
+    settings.CACHES = {"default": settings.CACHES["default"] | {"KEY_PREFIX": "forgotten"}}
+
+
+def statements(body: bytes) -> tuple[str, list[str]]:
+    with CaptureQueriesContext(
+        connection,
+    ) as heard:
+        answer = deliver(body).json()["status"]
+    return answer, [query["sql"] for query in heard.captured_queries]
+
+
+def test_a_duplicate_costs_one_read(operation: GatewayOperation, settings: Settings) -> None:
+    settings.WEBHOOK_FAST_LOOK = False
+    deliver(news(operation))
+    answer, sql = statements(news(operation))
+    assert (answer, len(sql)) == ("duplicate", 1)
+    assert sql[0].startswith("SELECT")
+
+
+def test_a_duplicate_that_the_cache_knows_costs_nothing(
+    operation: GatewayOperation, settings: Settings
+) -> None:
+    settings.WEBHOOK_FAST_LOOK = True
+    deliver(news(operation))
+    assert statements(news(operation)) == ("duplicate", [])
+
+
+def test_the_cache_only_spares_work_and_never_decides(
+    operation: GatewayOperation, settings: Settings
+) -> None:
+    settings.WEBHOOK_FAST_LOOK = True
+    deliver(news(operation))
+    forget(settings)
+    assert statements(news(operation))[0] == "duplicate"
+    assert statements(news(operation)) == ("duplicate", [])
+
+
+def test_a_claim_that_rolls_back_is_not_remembered(
+    operation: GatewayOperation, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.WEBHOOK_FAST_LOOK = True
+    with monkeypatch.context() as broken:
+        broken.setattr("payments.outcomes.apply", lambda *_: 1 / 0)
+        assert deliver(news(operation)).status_code == 500
+    assert deliver(news(operation)).json()["status"] == "processed"
+
+
+def _what(sql: str) -> str:
+    """A statement's verb and its first table."""
+    table = re.search(r'(?:FROM|INTO|UPDATE) "(\w+)"', sql)
+    return " ".join(filter(None, (sql.split(maxsplit=1)[0], table and table.group(1))))
+
+
+def test_a_new_event_costs_so_many_statements_and_one_commit(operation: GatewayOperation) -> None:
+    answer, sql = statements(news(operation))
+    assert answer == "processed"
+    assert [_what(each) for each in sql] == [
+        "SELECT payment_webhook_events",  # settled before? spares a duplicate everything below
+        "SELECT payments_gatewayoperation",  # which payment is it about
+        "BEGIN",
+        "INSERT payment_webhook_events",  # the claim: decided by the unique index, marked done
+        "SELECT payments_payment",  # the lock of the payment's family
+        "SELECT payments_gatewayoperation",  # as it is under the lock
+        "UPDATE payments_gatewayoperation",
+        "UPDATE payments_payment",
+        "SELECT payments_stream",  # the lock of the history, its number and its last hash
+        "INSERT payments_storedevent",
+        "UPDATE payments_stream",
+        "COMMIT",
+    ]
+
+
+@pytest.mark.parametrize("looks", [True, False])
+def test_cleaning_up_does_not_open_the_door_again(
+    operation: GatewayOperation, settings: Settings, looks: Any
+) -> None:
+    settings.WEBHOOK_FAST_LOOK = looks
+    deliver(news(operation))
+    list(retention.forget(retention.forgettable(timedelta(0))))
+    assert not PaymentWebhookEvent.objects.exists()
+    forget(settings)
+    before = payment_of(operation).version
+    assert deliver(news(operation)).json()["status"] == "processed"
+    assert payment_of(operation).version == before
+    assert payment_of(operation).amount_captured == 12550

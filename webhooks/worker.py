@@ -1,0 +1,115 @@
+"""Take up what is due: kept for a worker, failed, early, or left behind by a crash.
+
+Rows are taken in batches under one lease, in order per payment, and applied one by one, each in
+a commit of its own. Whoever holds no lease any more changes nothing (see `inbox.Fenced`).
+"""
+
+from collections.abc import Generator
+
+import structlog
+from django.db import transaction
+from django.db.models import Exists, F, OuterRef, Q, QuerySet
+from django.utils import timezone
+from uuid_utils.compat import uuid4
+
+from payments.errors import DomainError
+from payments.events import context
+from payments.gateways.contract import Unreadable
+from payments.gateways.messages import GatewayEvent
+from payments.gateways.registry import gateway_named
+from payments.services.gateway_events import NotOurs, confirmed
+from webhooks import inbox
+from webhooks.models import PaymentWebhookEvent
+
+BATCH = 100
+log = structlog.get_logger(__name__)
+
+
+def work_off() -> Generator[tuple[PaymentWebhookEvent, str], None, None]:
+    """Apply everything that is due, batch by batch; yields each event and what became of it."""
+    while rows := take(due()):
+        try:
+            while rows:
+                row = rows.pop(0)
+                yield row, try_again(row)
+        finally:
+            _give_back(rows)
+
+
+def due() -> QuerySet[PaymentWebhookEvent]:
+    """Events that somebody should take up now, those first that have waited longest.
+
+    Of one payment's events only the first: the next one's turn comes when that is done with.
+    """
+    before = Q(received_at__lt=OuterRef("received_at"))
+    before |= Q(received_at=OuterRef("received_at"), pk__lt=OuterRef("pk"))
+    earlier = PaymentWebhookEvent.objects.filter(
+        before, payment=OuterRef("payment"), status=inbox.Status.PROCESSING
+    )
+    rows = PaymentWebhookEvent.objects.filter(next_try_at__lte=timezone.now())
+    return rows.exclude(Exists(earlier)).order_by("next_try_at", "pk")
+
+
+def take(rows: QuerySet[PaymentWebhookEvent]) -> list[PaymentWebhookEvent]:
+    """Lease some of these rows to ourselves; what another is taking right now is left to them."""
+    token = uuid4()
+    with transaction.atomic(durable=True):
+        free = rows.select_for_update(skip_locked=True, of=("self",)).values_list("pk", flat=True)
+        PaymentWebhookEvent.objects.filter(pk__in=list(free[:BATCH])).update(
+            status=inbox.Status.PROCESSING,
+            attempts=F("attempts") + 1,
+            lease_token=token,
+            next_try_at=timezone.now() + inbox.LEASE,
+        )
+    taken = PaymentWebhookEvent.objects.filter(lease_token=token)
+    return list(taken.order_by("received_at", "pk"))
+
+
+def _give_back(rows: list[PaymentWebhookEvent]) -> None:
+    """Let others have at once what we took and did not come to."""
+    if rows:
+        ours = PaymentWebhookEvent.objects.filter(
+            pk__in=[row.pk for row in rows], lease_token=rows[0].lease_token
+        )
+        now = timezone.now()
+        ours.update(lease_token=None, next_try_at=now, attempts=F("attempts") - 1)
+
+
+def try_again(row: PaymentWebhookEvent) -> str:
+    """Apply one event whose lease we hold. What goes wrong is written down and hinders nobody."""
+    try:
+        return apply(row, event_in(row)) if row.is_held() else "left: its lease is over"
+    except inbox.Fenced as fenced:
+        log.warning("webhook_fenced", event_id=row.event_id)
+        return f"left: {fenced}"
+    except Unreadable as error:
+        inbox.park(row, str(error))
+        return f"still not: {error}"
+    except Exception as error:  # noqa: BLE001 - it is logged and kept by `mark_failed`
+        inbox.mark_failed(row, error)
+        return f"failed: {error if isinstance(error, DomainError) else type(error).__name__}"
+
+
+def apply(row: PaymentWebhookEvent, event: GatewayEvent) -> str:
+    """Confirm where it is a hint, with no transaction open; then mark and apply in one commit.
+
+    Raises Fenced, NotConfirmed, and whatever applying it raises.
+    """
+    with context.bound(correlation_id=row.correlation_id, source="webhook"):
+        return inbox.apply_kept(row, event if row.is_proven else _confirmed(row, event))
+
+
+def _confirmed(row: PaymentWebhookEvent, event: GatewayEvent) -> GatewayEvent:
+    try:
+        return confirmed(gateway_named(row.provider), event)
+    except NotOurs:
+        return event
+
+
+def event_in(row: PaymentWebhookEvent) -> GatewayEvent:
+    """A stored event, read again from its body. Raises Unreadable."""
+    events = gateway_named(row.provider).events_in(row.body)
+    for event in events:
+        if event.id == row.event_id:
+            return event
+    raise Unreadable("this event is no longer found in its body")

@@ -115,7 +115,8 @@ def ask_if_in_doubt(operation: GatewayOperation) -> None:
     """
     is_in_doubt = operation.outcome == Outcome.UNKNOWN
     is_in_doubt |= operation.outcome is None and operation.is_overdue()
-    if not is_in_doubt or not cache.add(f"asked:{operation.key}", 1, _READERS_ASK_EVERY):
+    slot = int(timezone.now().timestamp()) // _READERS_ASK_EVERY
+    if not is_in_doubt or not cache.add(f"asked:{operation.key}:{slot}", 1, _READERS_ASK_EVERY):
         return
     try:
         ask_about(operation, _READERS_WAIT)

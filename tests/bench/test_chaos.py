@@ -28,6 +28,7 @@ SMALL = Form(
 )
 
 
+@pytest.mark.embedded
 @pytest.mark.timeout(180)
 def test_a_run_in_small_loses_nothing(tmp_path: Path) -> None:
     said = chaos(SMALL, 1, tmp_path / "chaos")

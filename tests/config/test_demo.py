@@ -29,6 +29,8 @@ _FOREIGN = {
     "DJANGO_DEBUG": "false",
 }
 
+pytestmark = pytest.mark.embedded
+
 
 class Demo:
     """One clone, and the demo that is started in it."""

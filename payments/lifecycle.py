@@ -9,14 +9,32 @@ from uuid import UUID
 from django.db import transaction
 from django.utils import timezone
 
+from payments import rows
 from payments.errors import InvalidTransition, PaymentNotFound
 from payments.events import store
-from payments.events.models import StoredEvent
+from payments.events.models import StoredEvent, Stream
 from payments.events.signal import Aggregate, EventSignal
 from payments.models import Dispute, GatewayOperation, Payment
 from payments.money import Money
+from payments.rows import Reading
 from payments.signals import PaymentFacts
 from payments.statuses import PaymentStatus, may_become
+
+# Whatever is joined is locked as well: PostgreSQL reads a row anew whose lock it waited for, and
+# what is only joined to it as it was before the wait.
+_FAMILY = Reading(
+    "SELECT {} FROM payments_payment p JOIN payments_stream s"
+    " ON s.aggregate_type = 'payment' AND s.aggregate_id = %s WHERE p.id = %s",
+    (("p", Payment), ("s", Stream)),
+    locks=True,
+)
+_FAMILY_WITH_OPERATION = Reading(
+    "SELECT {} FROM payments_payment p JOIN payments_stream s"
+    " ON s.aggregate_type = 'payment' AND s.aggregate_id = %s"
+    " JOIN payments_gatewayoperation o ON o.payment_id = p.id AND o.id = %s WHERE p.id = %s",
+    (("p", Payment), ("s", Stream), ("o", GatewayOperation)),
+    locks=True,
+)
 
 
 @contextmanager
@@ -27,16 +45,36 @@ def hold(payment_id: UUID | str, *, durable: bool = False) -> Iterator[Payment]:
     another there is no savepoint: whatever goes wrong rolls all of it back.
     Raises PaymentNotFound.
     """
-    with transaction.atomic(durable=durable, savepoint=durable):
+    with transaction.atomic(durable=durable, savepoint=durable), rows.together():
         yield _locked(payment_id)
 
 
+@contextmanager
+def hold_with(known: GatewayOperation) -> Iterator[tuple[Payment, GatewayOperation]]:
+    """As `hold`: the payment of an operation, and the operation as it is under the lock."""
+    with transaction.atomic(savepoint=False), rows.together():
+        yield _locked_with(known)
+
+
 def _locked(payment_id: UUID | str) -> Payment:
-    # No join here: PostgreSQL reads a waiting lock's own row anew, but joined rows as they were
-    # before the wait. What belongs to the payment is read after the lock is held.
-    payment = Payment.objects.select_for_update().filter(pk=payment_id).first()
-    if payment is None:
-        raise PaymentNotFound(f"There is no payment {payment_id}.")
+    own = UUID(str(payment_id))
+    if found := _FAMILY.first(str(own), own):
+        return _with_history(*found)
+    if payment := Payment.objects.select_for_update().filter(pk=own).first():
+        return payment
+    raise PaymentNotFound(f"There is no payment {payment_id}.")
+
+
+def _locked_with(known: GatewayOperation) -> tuple[Payment, GatewayOperation]:
+    own = known.payment_id
+    if found := _FAMILY_WITH_OPERATION.first(str(own), known.pk, own):
+        payment, history, operation = found
+        return _with_history(payment, history), operation
+    return _locked(own), GatewayOperation.objects.get(pk=known.pk)
+
+
+def _with_history(payment: Payment, history: Stream) -> Payment:
+    payment.history = history
     return payment
 
 
@@ -85,7 +123,7 @@ def note(
         version=payment.version,
         **told,
     )
-    return store.record(signal, aggregate_of(payment), data)
+    return store.record(signal, aggregate_of(payment), data, tip=payment.history)
 
 
 def move_dispute(dispute: Dispute, status: Dispute.Status, deadline: datetime | None) -> None:

@@ -14,7 +14,7 @@ from django.conf import settings
 from django.db import connection, transaction
 from django.utils import timezone
 
-from payments import lifecycle, news, outcomes, signals
+from payments import lifecycle, news, outcomes, rows, signals
 from payments.errors import InvalidTransition, OperationInProgress
 from payments.gateways import guarded
 from payments.gateways.contract import Gateway
@@ -191,8 +191,7 @@ def settle(known: GatewayOperation, result: GatewayResult, *, heard_from: str) -
     transaction that is open already (the delivery that brought the news). News that contradicts
     our records is kept as a Discrepancy and changes nothing else.
     """
-    with lifecycle.hold(known.payment_id) as payment:
-        operation = GatewayOperation.objects.get(pk=known.pk)
+    with lifecycle.hold_with(known) as (payment, operation):
         keep_calls(operation, result)
         _sound_unlisted_word(operation, result)
         is_back = result.takes_back and outcomes.is_given_back(payment)
@@ -243,9 +242,8 @@ def _write_down(
     operation.may_have_left = not never_left
     operation.next_check_at = _next_check(operation, heard_from)
     operation.is_orphan = operation.is_orphan or _is_orphan(payment, operation)
-    operation.save(update_fields=_WRITTEN)
-    if operation.names_given() != before:
-        operation.remember_names()
+    rows.update(operation, _WRITTEN)
+    operation.remember_names(before)
 
 
 def _next_check(operation: GatewayOperation, heard_from: str) -> datetime | None:

@@ -34,7 +34,7 @@ OWN = (
     sandbox.PAYSTACK_KEY,
 )
 SHOWN_ONCE = ("/admin/payments/apikey/make-a-key/",)
-_WRITES = ("INSERT", "UPDATE")
+_WRITES = ("INSERT", "UPDATE", "WITH")
 found: list[str] = []
 
 

@@ -20,6 +20,7 @@ from django.dispatch import Signal
 from django.utils import timezone
 from uuid_utils.compat import uuid4
 
+from payments import rows
 from payments.crypto.redaction import redact
 from payments.events import context
 from payments.gateways.messages import GatewayEvent
@@ -141,13 +142,14 @@ def claim(
     """
     row = _new_row(delivery, event, attempts)
     _write_on(row, mark)
-    if PaymentWebhookEvent.objects.insert_if_new(row):
+    if rows.insert_if_new(row):
         _announce(row, signals.webhook_received)
         _announce(row)
         return row, ""
     held = PaymentWebhookEvent.objects.select_for_update(of=("self",))
     row = held.get(provider=delivery.provider, event_id=event.id)
     if row.is_settled():
+        _let_be_known(row)
         return None, "duplicate"
     if row.is_held():
         return None, "accepted"
@@ -265,13 +267,18 @@ def bears_another_body(delivery: Delivery) -> bool:
 
 
 def _announce(row: PaymentWebhookEvent, signal: Signal | None = None) -> None:
-    """Tell receivers after the commit, and let the next delivery be known at a glance."""
+    """Tell receivers after the commit."""
     if signal is None and row.status == Status.PROCESSING:
         return
     told = signals.webhook_failed if row.status == Status.FAILED else signals.webhook_processed
     transaction.on_commit(partial(_send, signal or told, row), robust=True)
     if signal is None and row.is_settled():
-        transaction.on_commit(partial(seen.remember, row.provider, row.event_id), robust=True)
+        _let_be_known(row)
+
+
+def _let_be_known(row: PaymentWebhookEvent) -> None:
+    """Let the next delivery be known at a glance, once this is committed."""
+    transaction.on_commit(partial(seen.remember, row.provider, row.event_id), robust=True)
 
 
 def _send(signal: Signal, row: PaymentWebhookEvent) -> None:

@@ -1,32 +1,11 @@
 """PaymentWebhookEvent: one notification as it reached us, its body sealed as it came."""
 
-from django.db import connection, models
+from django.db import models
 from django.db.models import Q
 from django.utils import timezone
 from uuid_utils.compat import uuid7
 
 from payments.crypto.fields import SealedField
-
-
-class PaymentWebhookEvents(models.Manager["PaymentWebhookEvent"]):
-    """The inbox's rows."""
-
-    def insert_if_new(self, row: "PaymentWebhookEvent") -> bool:
-        """Write a row unless its event has one; answers whether it is this one that is kept.
-
-        One statement that never fails: Django's own ways either raise (and cost a savepoint) or
-        do not say who won. Two at once meet at the unique index, where one waits for the other.
-        """
-        fields = self.model._meta.concrete_fields
-        names = ", ".join(connection.ops.quote_name(str(field.column)) for field in fields)
-        places = ", ".join(["%s"] * len(fields))
-        values = [field.get_db_prep_save(field.pre_save(row, True), connection) for field in fields]
-        table = connection.ops.quote_name(self.model._meta.db_table)
-        insert = f"INSERT INTO {table} ({names}) VALUES ({places})"  # noqa: S608 - our own names
-        with connection.cursor() as cursor:
-            cursor.execute(f"{insert} ON CONFLICT (event_id, provider) DO NOTHING", values)
-            row._state.adding = False  # noqa: SLF001 - as Django's own inserts do
-            return bool(cursor.rowcount)
 
 
 class PaymentWebhookEvent(models.Model):
@@ -67,8 +46,6 @@ class PaymentWebhookEvent(models.Model):
     correlation_id = models.CharField(max_length=64, blank=True)
     received_at = models.DateTimeField(default=timezone.now)
     processed_at = models.DateTimeField(null=True, blank=True)
-
-    objects = PaymentWebhookEvents()
 
     class Meta:
         db_table = "payment_webhook_events"

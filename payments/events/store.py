@@ -13,6 +13,7 @@ from django.conf import settings
 from django.db import connection, transaction
 from django.utils import timezone
 
+from payments import rows
 from payments.crypto.signatures import hmac_hex
 from payments.events import bus, context
 from payments.events.models import StoredEvent, Stream, canonical_text
@@ -26,28 +27,30 @@ class BrokenChain(Exception):
     """The stored history is not the one that was recorded."""
 
 
-def record(signal: EventSignal, aggregate: Aggregate, data: Any) -> StoredEvent:
+def record(
+    signal: EventSignal, aggregate: Aggregate, data: Any, *, tip: Stream | None = None
+) -> StoredEvent:
     """Append an event, and announce it once the change it tells of is committed.
 
-    `data` is an instance of the signal's data type. Raises RuntimeError outside a transaction:
+    `data` is an instance of the signal's data type; `tip` is the aggregate's, where the caller
+    holds its lock already. Raises RuntimeError outside a transaction:
     a change and its event are one commit.
     """
     if not connection.in_atomic_block:
         raise RuntimeError(f"{signal.name} must be recorded in the transaction of its change.")
     if not isinstance(data, signal.data_type):
         raise TypeError(f"{signal.name} carries {signal.data_type.__name__}, not {data!r}.")
-    event = _append(signal, aggregate, asdict(data))
+    event = _append(signal, tip or hold(aggregate), asdict(data))
     transaction.on_commit(lambda: bus.send(signal, event), robust=True)
     return event
 
 
-def _append(signal: EventSignal, aggregate: Aggregate, data: dict[str, Any]) -> StoredEvent:
-    stream = hold(aggregate)
+def _append(signal: EventSignal, tip: Stream, data: dict[str, Any]) -> StoredEvent:
     here = context.current()
     event = StoredEvent(
-        aggregate_type=aggregate.type,
-        aggregate_id=aggregate.id,
-        sequence=stream.sequence + 1,
+        aggregate_type=tip.aggregate_type,
+        aggregate_id=tip.aggregate_id,
+        sequence=tip.sequence + 1,
         type=signal.name,
         version=signal.version,
         priority=signal.priority,
@@ -56,12 +59,12 @@ def _append(signal: EventSignal, aggregate: Aggregate, data: dict[str, Any]) -> 
         causation_id=here.causation_id,
         data=data,
         metadata=here.metadata,
-        previous_hash=stream.last_hash,
+        previous_hash=tip.last_hash,
     )
     event.hash = hash_of(event)
-    event.save(force_insert=True)
-    stream.sequence, stream.last_hash = event.sequence, event.hash
-    stream.save(update_fields=["sequence", "last_hash"])
+    tip.sequence, tip.last_hash = event.sequence, event.hash
+    rows.insert(event)
+    rows.update(tip, ("sequence", "last_hash"))
     return event
 
 

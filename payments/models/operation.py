@@ -1,5 +1,6 @@
 """GatewayOperation: one intended effect at one gateway, written down before it is attempted."""
 
+from collections.abc import Collection
 from datetime import timedelta
 
 from django.db import models
@@ -7,6 +8,7 @@ from django.db.models import Q
 from django.utils import timezone
 from uuid_utils.compat import uuid7
 
+from payments import rows
 from payments.crypto.fields import SealedJSONField
 from payments.money import Money
 from payments.statuses import OPEN_OUTCOMES, OperationKind, Outcome
@@ -96,13 +98,11 @@ class GatewayOperation(models.Model):
     def __str__(self) -> str:
         return f"{self.kind} at {self.provider}: {self.outcome or 'no answer yet'}"
 
-    def remember_names(self) -> None:
+    def remember_names(self, known: Collection[str] = ()) -> None:
         """Let news find this operation by any name that its gateway has for it."""
-        given = [
-            GatewayName(operation=self, provider=self.provider, name=name)
-            for name in self.names_given()
-        ]
-        GatewayName.objects.bulk_create(given, ignore_conflicts=True)
+        for name in sorted(self.names_given() - set(known)):
+            named = GatewayName(operation=self, provider=self.provider, name=name)
+            rows.insert(named, may_exist=True)
 
     def names_given(self) -> set[str]:
         """What its gateway calls it, as far as we were told."""

@@ -7,6 +7,8 @@ from django.db.models import F, Q
 from django.utils import timezone
 from uuid_utils.compat import uuid7
 
+from payments import rows
+from payments.events.models import Stream
 from payments.models.subject import SubjectKey
 from payments.money import Money
 from payments.statuses import Outcome, PaymentStatus
@@ -83,6 +85,8 @@ class Payment(models.Model):
     created_at = models.DateTimeField(default=timezone.now)
     updated_at = models.DateTimeField(default=timezone.now)
     completed_at = models.DateTimeField(null=True, blank=True)
+    # The tip of its history, while its lock is held.
+    history: Stream | None = None
 
     class Meta:
         ordering = ["-created_at", "-id"]
@@ -143,7 +147,7 @@ class Payment(models.Model):
 
     def save_progress(self) -> None:
         """Write what happens to a payment; what was wished at its creation never changes."""
-        self.save(update_fields=_PROGRESS)
+        rows.update(self, _PROGRESS)
 
     @property
     def money(self) -> Money:

@@ -12,11 +12,16 @@ from payments.gateways.messages import DisputeNews, Family, GatewayEvent, Gatewa
 from payments.gateways.registry import gateway_named
 from payments.models import GatewayOperation, Payment
 from payments.news import Difference
+from payments.rows import Reading
 from payments.services.disputes import look_up_dispute, record_dispute
 from payments.services.recovery import look_up
 from payments.statuses import FINAL_OUTCOMES, Contradiction, OperationKind, Outcome
 
 _FOLLOW_UPS = (OperationKind.CAPTURE, OperationKind.VOID, OperationKind.REFUND)
+_BY_KEY = Reading(
+    "SELECT {} FROM payments_gatewayoperation o WHERE o.id = %s AND o.provider = %s",
+    (("o", GatewayOperation),),
+)
 _OURS = (Family.PAYMENT, Family.REFUND, Family.DISPUTE)
 
 
@@ -175,12 +180,16 @@ def _is_unexpected(operation: GatewayOperation, event: GatewayEvent) -> bool:
 
 def operation_of(provider: str, event: GatewayEvent) -> GatewayOperation:
     """By our own key where it came back, else by the provider's references. Raises NotOurs."""
-    ours = GatewayOperation.objects.filter(provider=provider)
-    try:
-        by_key = ours.filter(pk=UUID(hex=event.key)).first()
-    except ValueError:
-        by_key = None
-    found = by_key or _named(ours, event)
+    found = _called(provider, event.key)
+    found = found or _named(GatewayOperation.objects.filter(provider=provider), event)
     if found is None:
         raise NotOurs(f"No operation of ours at {provider} is called {event.key[:64]!r}.")
     return found
+
+
+def _called(provider: str, key: str) -> GatewayOperation | None:
+    try:
+        found = _BY_KEY.first(UUID(hex=key), provider)
+    except ValueError:
+        return None
+    return next(iter(found), None)

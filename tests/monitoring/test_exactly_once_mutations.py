@@ -69,11 +69,6 @@ def test_unbroken_it_breaks_no_rule(page: GatewayOperation, books: Books) -> Non
 def test_without_the_unique_event_one_delivery_is_claimed_twice(
     page: GatewayOperation, books: Books, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def insert_anyway(row: PaymentWebhookEvent) -> bool:
-        row.save(force_insert=True)
-        return True
-
-    monkeypatch.setattr(PaymentWebhookEvent.objects, "insert_if_new", insert_anyway)
     monkeypatch.setattr(seen, "is_settled", lambda *_: False)
     with without(PaymentWebhookEvent, "one_event_per_provider"):
         assert paid_by_notice(page, books) == "processed"

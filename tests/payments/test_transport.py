@@ -109,7 +109,8 @@ def test_an_answer_that_breaks_off_is_lost(answer: bytes) -> None:
 
 
 def test_an_answer_cut_in_its_headers_holds_nothing_that_could_be_believed() -> None:
-    with peer(reads_then(b"HTTP/1.1 200 OK\r\nContent-")) as url:
+    # A peer that closes while we still write resets the connection: lost, which is as good.
+    with peer(reads_then(b"HTTP/1.1 200 OK\r\nContent-")) as url, suppress(Lost):
         assert ask(url)[1] == b""
 
 

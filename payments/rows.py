@@ -1,0 +1,231 @@
+"""Rows written and read by SQL that is put together once.
+
+The mapper writes its statements anew at every call, which takes longer than the database needs to
+carry them out. What happens at every payment is said here instead: models still tell the names and
+spell the values, and what is written within `together` goes to the database in one round trip.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from functools import cache, reduce
+from itertools import islice
+from typing import Any, TypeAlias
+from uuid import UUID
+
+from django.db import DatabaseError, connection
+from django.db.models import Field, Model
+from django.db.models.expressions import Col
+
+_Fields: TypeAlias = "tuple[Field[Any, Any], ...]"
+_Step = tuple[Callable[..., Any], Col]
+_UNLESS_THERE = " ON CONFLICT DO NOTHING"
+
+
+@dataclass(frozen=True, slots=True)
+class _Write:
+    """A statement about one row, and the values that go with it."""
+
+    sql: str
+    values: list[Any]
+    may_exist: bool = False
+
+
+@dataclass(slots=True)
+class _Batch:
+    """Writes that wait to be sent together."""
+
+    waiting: list[_Write] = field(default_factory=list)
+    rows: set[tuple[type[Model], Any]] = field(default_factory=set)
+
+    def add(self, row: Model, write: _Write) -> None:
+        name = (type(row), row.pk or id(row))
+        if name in self.rows:  # one statement sees a row as it was before, and writes it once
+            self.send()
+        self.waiting.append(write)
+        self.rows.add(name)
+
+    def send(self) -> None:
+        writes, self.waiting = self.waiting, []
+        self.rows.clear()
+        if len(writes) > 1 and connection.vendor == "postgresql":
+            _execute(_joined(tuple(writes)))
+        else:
+            for write in writes:
+                _execute(write)
+
+    def before(self, execute: Callable[..., Any], *statement: Any) -> Any:
+        """Whatever else is said to the database is said after what waits here."""
+        if self.waiting:
+            self.send()
+        return execute(*statement)
+
+
+_batch: ContextVar[_Batch | None] = ContextVar("batch", default=None)
+
+
+@contextmanager
+def together() -> Iterator[None]:
+    """Send what is written inside at the end, or before anything else is asked; all or nothing.
+
+    Stands inside a transaction: what is raised in between leaves nothing, and nothing is sent.
+    """
+    if _batch.get() is not None:
+        yield
+        return
+    batch = _Batch()
+    token = _batch.set(batch)
+    try:
+        with connection.execute_wrapper(batch.before):
+            yield
+            batch.send()
+    finally:
+        _batch.reset(token)
+
+
+def insert(row: Model, *, may_exist: bool = False) -> None:
+    """Write a new row; with `may_exist`, leave one that is there already as it is."""
+    sql = _insert_sql(type(row)) + (_UNLESS_THERE if may_exist else "")
+    _say(row, _Write(sql, _values(row, _written(type(row)), is_new=True), may_exist))
+    row._state.adding = False  # noqa: SLF001 - as Django's own inserts do
+
+
+def insert_if_new(row: Model) -> bool:
+    """Write a new row at once, unless a unique constraint has one; answers whether it is ours.
+
+    One statement that never fails: Django's own ways either raise (and cost a savepoint) or do
+    not say who won. Two at once meet at the unique index, where one waits for the other.
+    """
+    values = _values(row, _written(type(row)), is_new=True)
+    with connection.cursor() as cursor:
+        cursor.execute(_insert_sql(type(row)) + _UNLESS_THERE, values)
+        row._state.adding = False  # noqa: SLF001 - as Django's own inserts do
+        return bool(cursor.rowcount)
+
+
+def update(row: Model, names: tuple[str, ...]) -> None:
+    """Write these fields of a row that is there. Raises DatabaseError where it is not."""
+    values = [*_values(row, _fields(type(row), names)), *_values(row, (type(row)._meta.pk,))]
+    _say(row, _Write(_update_sql(type(row), names), values))
+
+
+def _say(row: Model, write: _Write) -> None:
+    if batch := _batch.get():
+        batch.add(row, write)
+    else:
+        _execute(write)
+
+
+def _execute(write: _Write) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(write.sql, write.values)
+        if not write.may_exist and cursor.rowcount != 1:
+            raise DatabaseError(f"A row was not there to be written: {write.sql[:60]}")
+
+
+def _joined(writes: tuple[_Write, ...]) -> _Write:
+    sql = _joined_sql(tuple((write.sql, write.may_exist) for write in writes))
+    return _Write(sql, [value for write in writes for value in write.values])
+
+
+@cache
+def _joined_sql(statements: tuple[tuple[str, bool], ...]) -> str:
+    """One statement of several, that has one row only where each wrote its own."""
+    parts = [f"w{n} AS ({sql} RETURNING 1)" for n, (sql, _) in enumerate(statements)]
+    needed = [n for n, (_, may_exist) in enumerate(statements) if not may_exist]
+    found = " AND ".join(f"EXISTS (SELECT FROM w{n})" for n in needed)
+    return f"WITH {', '.join(parts)} SELECT 1 WHERE {found or 'TRUE'}"
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """A question for whole rows of several models at once.
+
+    `{}` in its text stands for their columns; each model goes by the name that is given with it.
+    With `locks` all of these rows stay ours until the transaction ends, locked in this order.
+    """
+
+    text: str
+    models: tuple[tuple[str, type[Model]], ...]
+    locks: bool = False
+
+    def first(self, *values: Any) -> tuple[Any, ...]:
+        """A row of each model, or nothing where there is no answer."""
+        with connection.cursor() as cursor:
+            cursor.execute(_select_sql(self), [_spelled(value) for value in values])
+            found = cursor.fetchone()
+        told = iter(found or ())
+        each = (_row_of(model, islice(told, len(_fields(model)))) for _, model in self.models)
+        return tuple(each) if found else ()
+
+
+def _row_of(model: type[Model], values: Iterable[Any]) -> Model:
+    names = [each.attname for each in _fields(model)]
+    pairs = zip(values, _converters(model), strict=True)
+    return model.from_db("default", names, [reduce(_converted, steps, it) for it, steps in pairs])
+
+
+def _converted(value: Any, step: _Step) -> Any:
+    convert, column = step
+    return convert(value, column, connection)
+
+
+def _spelled(value: Any) -> Any:
+    is_native = connection.features.has_native_uuid_field
+    return value.hex if isinstance(value, UUID) and not is_native else value
+
+
+@cache
+def _converters(model: type[Model]) -> list[list[_Step]]:
+    columns = [each.get_col(model._meta.db_table) for each in _fields(model)]
+    ours, fields = connection.ops.get_db_converters, Col.get_db_converters
+    return [
+        [(convert, column) for convert in (*ours(column), *fields(column, connection))]
+        for column in columns
+    ]
+
+
+@cache
+def _fields(model: type[Model], names: tuple[str, ...] = ()) -> _Fields:
+    """These fields of a model, or all of them, the primary key first."""
+    if names:
+        return tuple(model._meta.get_field(name) for name in names)  # type: ignore[misc]
+    return tuple(sorted(model._meta.concrete_fields, key=lambda each: not each.primary_key))
+
+
+def _written(model: type[Model]) -> _Fields:
+    """What a new row is given; the rest is the database's to say."""
+    return tuple(each for each in _fields(model) if not each.db_returning)
+
+
+def _values(row: Model, fields: _Fields, *, is_new: bool = False) -> list[Any]:
+    return [each.get_db_prep_save(each.pre_save(row, is_new), connection) for each in fields]
+
+
+@cache
+def _select_sql(reading: Reading) -> str:
+    each_of = [(name, each) for name, model in reading.models for each in _fields(model)]
+    read = reading.text.format(", ".join(f"{name}.{_quoted(it.column)}" for name, it in each_of))
+    names = ", ".join(name for name, _ in reading.models)
+    can_lock = reading.locks and connection.features.has_select_for_update
+    return f"{read} FOR UPDATE OF {names}" if can_lock else read
+
+
+@cache
+def _insert_sql(model: type[Model]) -> str:
+    names = [_quoted(each.column) for each in _written(model)]
+    places = ", ".join(["%s"] * len(names))
+    table = _quoted(model._meta.db_table)
+    return f"INSERT INTO {table} ({', '.join(names)}) VALUES ({places})"  # noqa: S608 - our names
+
+
+@cache
+def _update_sql(model: type[Model], names: tuple[str, ...]) -> str:
+    news = ", ".join(f"{_quoted(each.column)} = %s" for each in _fields(model, names))
+    table, key = _quoted(model._meta.db_table), _quoted(model._meta.pk.column)
+    return f"UPDATE {table} SET {news} WHERE {key} = %s"  # noqa: S608 - our names
+
+
+def _quoted(name: str | None) -> str:
+    return connection.ops.quote_name(str(name))

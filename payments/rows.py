@@ -14,7 +14,7 @@ from itertools import islice
 from typing import Any, TypeAlias
 from uuid import UUID
 
-from django.db import DatabaseError, connection
+from django.db import DEFAULT_DB_ALIAS, DatabaseError, connection, connections
 from django.db.models import Field, Model
 from django.db.models.expressions import Col
 
@@ -200,7 +200,8 @@ def _written(model: type[Model]) -> _Fields:
 
 
 def _values(row: Model, fields: _Fields, *, is_new: bool = False) -> list[Any]:
-    return [each.get_db_prep_save(each.pre_save(row, is_new), connection) for each in fields]
+    here = connections[DEFAULT_DB_ALIAS]  # `connection` would look it up for each value anew
+    return [each.get_db_prep_save(each.pre_save(row, is_new), here) for each in fields]
 
 
 @cache

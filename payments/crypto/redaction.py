@@ -5,6 +5,7 @@ and anything that looks like a card number is hidden wherever it stands.
 """
 
 import re
+from functools import lru_cache
 from typing import Any
 
 HIDDEN = "[hidden]"
@@ -20,8 +21,7 @@ _PERSONAL_NAMES = re.compile(
 )
 # Thirteen to nineteen digits, perhaps in groups: a card number as people write it.
 _CARD_NUMBER = re.compile(r"\b(?:\d[ -]?){12,18}\d\b")
-
-
+_SHORTEST_CARD = 13
 _DEEPEST = 20
 
 
@@ -39,8 +39,15 @@ def redact(value: Any, name: str = "", depth: int = 0) -> Any:
 
 
 def _redact_leaf(value: str | int | bytes, name: str) -> Any:
-    if _SECRET_NAMES.search(name) or _PERSONAL_NAMES.search(name):
+    if _is_hidden(name):
         return HIDDEN
     if isinstance(value, bytes):
         return f"[{len(value)} bytes]"
-    return _CARD_NUMBER.sub(HIDDEN, value) if isinstance(value, str) else value
+    may_be_a_card = isinstance(value, str) and len(value) >= _SHORTEST_CARD
+    return _CARD_NUMBER.sub(HIDDEN, value) if may_be_a_card else value
+
+
+@lru_cache(maxsize=4096)
+def _is_hidden(name: str) -> bool:
+    """Providers' names repeat in every notice; strangers' names push each other out."""
+    return bool(_SECRET_NAMES.search(name) or _PERSONAL_NAMES.search(name))

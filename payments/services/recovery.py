@@ -150,6 +150,7 @@ def question_about(operation: GatewayOperation) -> Lookup:
         handle=handle_of(operation),
         parent=handle_of(operation.parent),
         money=operation.money,
+        began_at=operation.started_at,
     )
 
 

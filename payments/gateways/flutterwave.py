@@ -11,14 +11,22 @@ import base64
 import json
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from typing import Any
+from typing import Any, ClassVar
 from urllib.parse import quote, urlencode
 
 from payments.crypto.redaction import redact
 from payments.crypto.signatures import hmac_hex, same
 from payments.errors import NotSupported, UnsupportedCurrency
 from payments.gateways import flutterwave_facts as facts
-from payments.gateways.contract import Capability, Evidence, Gateway, SignatureInvalid, Unreadable
+from payments.gateways.contract import (
+    Capability,
+    Evidence,
+    Form,
+    Gateway,
+    Setting,
+    SignatureInvalid,
+    Unreadable,
+)
 from payments.gateways.messages import (
     Charge,
     DisputeLookup,
@@ -57,6 +65,12 @@ _CURRENCIES = "NGN USD UGX KES ZAR ZMW EUR GHS TZS RWF XAF XOF EGP GBP MWK ETB"
 @dataclass(frozen=True, slots=True)
 class Flutterwave(Gateway):
     """The translator for one Flutterwave account; the key says whether it is test or live."""
+
+    told: ClassVar[tuple[Setting, ...]] = (
+        Setting("secret_key", "SECRET_KEY", is_credential=True),
+        Setting("webhook_secrets", "WEBHOOK_SECRET", Form.ITEMS, is_credential=True),
+    )
+    home: ClassVar[str] = API
 
     secret_key: str
     webhook_secrets: tuple[str, ...]

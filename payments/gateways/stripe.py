@@ -16,11 +16,19 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, ClassVar
 from urllib.parse import urlencode
 
 from payments.crypto.signatures import hmac_hex, same
-from payments.gateways.contract import Capability, Evidence, Gateway, SignatureInvalid, Unreadable
+from payments.gateways.contract import (
+    Capability,
+    Evidence,
+    Form,
+    Gateway,
+    Setting,
+    SignatureInvalid,
+    Unreadable,
+)
 from payments.gateways.messages import (
     Charge,
     Failure,
@@ -86,6 +94,13 @@ class Stripe(Gateway):
 
     While a webhook secret is rolled both are good, so there may be several.
     """
+
+    told: ClassVar[tuple[Setting, ...]] = (
+        Setting("secret_key", "SECRET_KEY", is_credential=True),
+        Setting("webhook_secrets", "WEBHOOK_SECRET", Form.ITEMS, is_credential=True),
+        Setting("tolerance", "WEBHOOK_TOLERANCE", Form.SECONDS, usual=timedelta(seconds=300)),
+    )
+    home: ClassVar[str] = BASE
 
     secret_key: str
     webhook_secrets: tuple[str, ...]

@@ -1,37 +1,39 @@
 """The settings of each payment company; one that has no credentials is not there at all."""
 
+from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 from config import parsers
 from config.environment import Environment
+from config.parsers import Parser
+from payments.gateways.contract import Form, Gateway, Setting
+from payments.gateways.registry import TRANSLATORS
 
-_PAYTABS_REGIONS = ("ARE", "SAU", "EGY", "OMN", "JOR", "KWT", "IRQ", "QAT", "MAR", "GLOBAL")
-_PAYTABS_WHITE_LABELS = ("MADFOAT", "CUZDAN")
+# How a setting's text is read, and what makes the value of one that is not set.
+_FORMS: dict[Form, tuple[Parser[Any], Callable[[], Any]]] = {
+    Form.TEXT: (str, str),
+    Form.ITEMS: (parsers.items(str), list),
+    Form.NUMBER: (parsers.integer(1, 10**9), int),
+    Form.SECONDS: (parsers.seconds, timedelta),
+}
+_GENERIC = Setting("generic_webhook_secrets", "GENERIC_WEBHOOK_SECRET", Form.ITEMS)
 
 
 def configured(env: Environment) -> dict[str, dict[str, Any]]:
     """Name → settings of every company that we hold credentials of."""
-    readers = {
-        "paytabs": _paytabs,
-        "stripe": _stripe,
-        "paypal": _paypal,
-        "flutterwave": _flutterwave,
-        "paystack": _paystack,
+    found = {
+        name: _common(env, name.upper()) | _own(env, name.upper(), translator)
+        for name, translator in TRANSLATORS.items()
     }
-    found = {name: read(env) | _common(env, name.upper()) for name, read in readers.items()}
     return {name: settings for name, settings in found.items() if settings["is_connected"]}
 
 
 def _common(env: Environment, prefix: str) -> dict[str, Any]:
     """What every company has: where it is, how long it may take, who may speak for it."""
-    # PayTabs signs with its server key, so its plain name was free for the generic webhook.
     usual = env.milliseconds("CIRCUIT_BREAKER_TIMEOUT", 30_000)
-    generic = (
-        "PAYTABS_WEBHOOK_SECRET" if prefix == "PAYTABS" else f"{prefix}_GENERIC_WEBHOOK_SECRET"
-    )
     return {
         "api_base": env.read(f"{prefix}_API_BASE", parsers.web_address, "") or None,
-        "generic_webhook_secrets": env.items(generic, str),
         "ip_whitelist": env.items(f"{prefix}_IP_WHITELIST", parsers.network),
         "timeout": env.read(f"{prefix}_TIMEOUT", parsers.milliseconds, usual),
         "retry_attempts": env.integer(f"{prefix}_RETRY_ATTEMPTS", 3, 1, 10),
@@ -40,54 +42,19 @@ def _common(env: Environment, prefix: str) -> dict[str, Any]:
     }
 
 
-def _paytabs(env: Environment) -> dict[str, Any]:
-    return {
-        "profile_id": env.integer("PAYTABS_PROFILE_ID", 0, minimum=1),
-        "server_key": env.text("PAYTABS_SERVER_KEY"),
-        "region": env.read(
-            "PAYTABS_REGION", parsers.one_of(*_PAYTABS_REGIONS, *_PAYTABS_WHITE_LABELS), "ARE"
-        ),
-        "is_connected": _all_or_none(env, "PAYTABS_PROFILE_ID", "PAYTABS_SERVER_KEY"),
-    }
+def _own(env: Environment, prefix: str, translator: type[Gateway]) -> dict[str, Any]:
+    """What its own file asks for."""
+    asked = {each.name: each for each in (_GENERIC, *translator.told)}
+    told = {name: _read(env, f"{prefix}_{each.variable}", each) for name, each in asked.items()}
+    needed = [f"{prefix}_{each.variable}" for each in translator.told if each.is_credential]
+    return told | {"is_connected": _all_or_none(env, *needed)}
 
 
-def _stripe(env: Environment) -> dict[str, Any]:
-    return {
-        "secret_key": env.text("STRIPE_SECRET_KEY"),
-        "webhook_secrets": env.items("STRIPE_WEBHOOK_SECRET", str),
-        "tolerance": env.read("STRIPE_WEBHOOK_TOLERANCE", parsers.seconds, parsers.seconds("300")),
-        "is_connected": _all_or_none(env, "STRIPE_SECRET_KEY", "STRIPE_WEBHOOK_SECRET"),
-    }
-
-
-def _paypal(env: Environment) -> dict[str, Any]:
-    credentials = ("PAYPAL_CLIENT_ID", "PAYPAL_CLIENT_SECRET", "PAYPAL_WEBHOOK_ID")
-    return {
-        "client_id": env.text("PAYPAL_CLIENT_ID"),
-        "client_secret": env.text("PAYPAL_CLIENT_SECRET"),
-        "webhook_id": env.text("PAYPAL_WEBHOOK_ID"),
-        # For sandboxes only; the deploy check refuses both.
-        "test_certificate_hosts": env.items("PAYPAL_TEST_CERTIFICATE_HOST", str),
-        "test_root": env.text("PAYPAL_TEST_ROOT"),
-        "is_connected": _all_or_none(env, *credentials),
-    }
-
-
-def _flutterwave(env: Environment) -> dict[str, Any]:
-    return {
-        "secret_key": env.text("FLUTTERWAVE_SECRET_KEY"),
-        "webhook_secrets": env.items("FLUTTERWAVE_WEBHOOK_SECRET", str),
-        "is_connected": _all_or_none(env, "FLUTTERWAVE_SECRET_KEY", "FLUTTERWAVE_WEBHOOK_SECRET"),
-    }
-
-
-def _paystack(env: Environment) -> dict[str, Any]:
-    key = env.text("PAYSTACK_SECRET_KEY")
-    return {
-        "secret_key": key,
-        "webhook_secrets": env.items("PAYSTACK_WEBHOOK_SECRET", str) or [key],
-        "is_connected": bool(key),
-    }
+def _read(env: Environment, variable: str, setting: Setting) -> Any:
+    parse, nothing = _FORMS[setting.form]
+    if setting.choices:
+        parse = parsers.one_of(*setting.choices)
+    return env.read(variable, parse, setting.usual or nothing())
 
 
 def _all_or_none(env: Environment, *names: str) -> bool:

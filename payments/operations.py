@@ -49,11 +49,13 @@ def begin(
     """Write down the intention; answers the operation and whether it is new.
 
     An operation that is under way already is answered as it stands, and nothing is begun.
-    Raises OperationInProgress while its call is in flight, InvalidTransition after the end.
+    Raises OperationInProgress while its call is in flight, or where another gateway was tried
+    meanwhile and may yet be paid; InvalidTransition after the end.
     """
     with lifecycle.hold(payment_id, durable=True) as payment:
         if under_way := _under_way(payment):
             return under_way, False
+        _demand_nowhere_else(payment, gateway)
         operation = _intend(payment, kind, gateway, reason, timeout, payment.money)
         payment.current_operation, payment.provider = operation, gateway.name
         lifecycle.advance(
@@ -74,6 +76,18 @@ def _under_way(payment: Payment) -> GatewayOperation | None:
         return None
     demand_not_in_flight(operation)
     return operation
+
+
+def _demand_nowhere_else(payment: Payment, gateway: Gateway) -> None:
+    """Routes are read before the lock: who held it before us may have gone elsewhere."""
+    if payment.current_operation_id is None:
+        return
+    elsewhere = payment.operations.exclude(provider=gateway.name)
+    if went := next((each for each in elsewhere if each.may_still_be_paid()), None):
+        raise OperationInProgress(
+            f"This payment was sent to {went.provider} meanwhile; ask again in a moment.",
+            retry_after=timedelta(seconds=1),
+        )
 
 
 def demand_not_in_flight(operation: GatewayOperation) -> None:

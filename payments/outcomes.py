@@ -42,7 +42,10 @@ _SIGNALS: dict[PaymentStatus, EventSignal] = {
 def contradict(
     payment: Payment, operation: GatewayOperation, difference: news.Difference, heard_from: str
 ) -> None:
-    """Keep a contradiction for a person, once however often it is heard; ask again at once."""
+    """Keep a contradiction for a person, once however often it is heard.
+
+    The gateway is asked at once, unless this is what it said when it was asked.
+    """
     _, is_new = Discrepancy.objects.get_or_create(
         operation=operation,
         kind=difference.kind,
@@ -51,7 +54,7 @@ def contradict(
     )
     if not is_new:
         return
-    if operation.outcome != Outcome.SUCCEEDED:
+    if heard_from != "lookup" and operation.outcome != Outcome.SUCCEEDED:
         operation.next_check_at = timezone.now()
         operation.save(update_fields=["next_check_at"])
     details = {"contradiction": difference.kind.value}

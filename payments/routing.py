@@ -29,13 +29,9 @@ def candidates(payment: Payment, kind: OperationKind) -> list[Route]:
     if payment.provider_is_named:
         return [_demanded(payment.provider, payment, kind, "it was asked for")]
     tried = list(payment.operations.all())
-    if silent := [each for each in tried if each.may_have_left and not each.is_declined()]:
+    if silent := [each for each in tried if each.may_still_be_paid()]:
         return [_demanded(silent[-1].provider, payment, kind, "it was sent there before")]
-    fitting = [gateway_named(name) for name in configured()]
-    fitting = [each for each in fitting if _fits(each, payment, kind)]
-    if not fitting:
-        wanted = f"can {kind} {payment.currency}"
-        raise UnsupportedCurrency(f"No connected provider {wanted}.", attr="currency")
+    fitting = _fitting(payment.currency, kind)
     last = _to_be_asked_last(fitting, tried)
     note = "".join(f"; {name} {why}" for name, why in last.items())
     fitting.sort(key=lambda gateway: gateway.name in last)
@@ -63,8 +59,17 @@ def taking_tokens(routes: list[Route]) -> list[Route]:
     return able
 
 
-def _fits(gateway: Gateway, payment: Payment, kind: OperationKind) -> bool:
-    return payment.currency in gateway.currencies and Capability(kind) in gateway.capabilities
+def _fitting(currency: str, kind: OperationKind) -> list[Gateway]:
+    """Who takes this currency and can do this; the error says which of the two nobody does."""
+    able = [gateway_named(name) for name in configured()]
+    able = [each for each in able if Capability(kind) in each.capabilities]
+    fitting = [each for each in able if currency in each.currencies]
+    if configured() and not able:
+        raise NotSupported(f"No connected provider can do this: {kind}.")
+    if not fitting:
+        detail = f"No connected provider can {kind} {currency}."
+        raise UnsupportedCurrency(detail, attr="currency")
+    return fitting
 
 
 def _demanded(name: str, payment: Payment, kind: OperationKind, reason: str) -> Route:

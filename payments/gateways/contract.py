@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import Any, ClassVar, Self
 
 from payments.gateways.messages import (
     DisputeLookup,
@@ -32,6 +33,34 @@ class Capability(StrEnum):
 
 # What a gateway with a hosted page can do at best.
 BY_PAGE = frozenset(Capability) - {Capability.PAYMENT_TOKEN}
+
+
+class Form(StrEnum):
+    """How the text of a setting is written."""
+
+    TEXT = "text"
+    ITEMS = "items"
+    NUMBER = "number"
+    SECONDS = "seconds"
+
+
+Facts = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One thing that a translator is told, and the variable that says it.
+
+    `variable` stands behind the provider's name: `STRIPE_` and `SECRET_KEY`. A provider is
+    connected when all its credentials are there. `choices` are all that may be written.
+    """
+
+    name: str
+    variable: str
+    form: Form = Form.TEXT
+    is_credential: bool = False
+    choices: tuple[str, ...] = ()
+    usual: Any = None
 
 
 class SignatureInvalid(Exception):
@@ -72,12 +101,18 @@ class Token:
 class Gateway(ABC):
     """One provider's translator. Adding a provider is a file of this shape and a registry line.
 
+    `told` are its settings and `home` is its usual address, both read before anything is made.
+
     `timeout` bounds one attempt; "never heard of it" is believed only when an attempt's
     deadline is `settling_time` past. Within `key_memory` the gateway takes a request that is
     repeated under the same key for the same request. Where a signature does not cover the body
     (`proves_body` is False, and `proves` may say more of one delivery) a notification is a hint:
     a lookup confirms it before money moves.
     """
+
+    # What it is told beside where it is and how long it may take; where it is unless told.
+    told: ClassVar[tuple[Setting, ...]] = ()
+    home: ClassVar[str] = ""
 
     name: str
     currencies: frozenset[str]
@@ -87,6 +122,12 @@ class Gateway(ABC):
     key_memory: timedelta = timedelta(0)
     proves_body: bool = True
     charge_call: str = "create"
+
+    @classmethod
+    def made(cls, told: Facts, usual: Facts) -> Self:
+        """The translator with these settings: its own, and `base`, `timeout`, `settling_time`."""
+        own = {each.name: told[each.name] for each in cls.told}
+        return cls(**own, **usual)
 
     @abstractmethod
     def request_for(self, order: Order, token: str = "") -> WireRequest:

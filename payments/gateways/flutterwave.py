@@ -11,14 +11,22 @@ import base64
 import json
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from typing import Any
+from typing import Any, ClassVar
 from urllib.parse import quote, urlencode
 
 from payments.crypto.redaction import redact
 from payments.crypto.signatures import hmac_hex, same
 from payments.errors import NotSupported, UnsupportedCurrency
 from payments.gateways import flutterwave_facts as facts
-from payments.gateways.contract import Capability, Evidence, Gateway, SignatureInvalid, Unreadable
+from payments.gateways.contract import (
+    Capability,
+    Evidence,
+    Form,
+    Gateway,
+    Setting,
+    SignatureInvalid,
+    Unreadable,
+)
 from payments.gateways.messages import (
     Charge,
     DisputeLookup,
@@ -57,6 +65,12 @@ _CURRENCIES = "NGN USD UGX KES ZAR ZMW EUR GHS TZS RWF XAF XOF EGP GBP MWK ETB"
 @dataclass(frozen=True, slots=True)
 class Flutterwave(Gateway):
     """The translator for one Flutterwave account; the key says whether it is test or live."""
+
+    told: ClassVar[tuple[Setting, ...]] = (
+        Setting("secret_key", "SECRET_KEY", is_credential=True),
+        Setting("webhook_secrets", "WEBHOOK_SECRET", Form.ITEMS, is_credential=True),
+    )
+    home: ClassVar[str] = API
 
     secret_key: str
     webhook_secrets: tuple[str, ...]
@@ -107,11 +121,13 @@ class Flutterwave(Gateway):
 
     def _lookup(self, order: Lookup) -> WireRequest:
         # A list even where the id is known: only it names all that was paid under one `tx_ref`.
+        page = {"page": order.page} if order.page else {}
         if order.kind is OperationKind.CHARGE:
-            return self._ask("GET", f"/transactions?{urlencode({'tx_ref': order.key})}")
+            return self._ask("GET", f"/transactions?{urlencode({'tx_ref': order.key} | page)}")
         if order.handle.reference:
             return self._ask("GET", f"/refunds/{quote(order.handle.reference, safe='')}")
-        return self._ask("GET", "/refunds")
+        # Flutterwave cannot be asked for those of one transaction alone.
+        return self._ask("GET", "/refunds" + (f"?{urlencode(page)}" if page else ""))
 
     def dispute_request(self, order: DisputeLookup, token: str = "") -> WireRequest | None:
         if not order.reference:
@@ -218,19 +234,39 @@ def _page_in(order: Order, data: dict[str, Any]) -> GatewayResult:
 def _found(order: Lookup, status: int, answer: Any) -> GatewayResult:
     if not _is_told(status, answer):
         return GatewayResult(Outcome.UNKNOWN)
-    listed = _listed(status, answer)
-    if order.kind is OperationKind.REFUND:
-        currency = order.money.currency if order.money else ""
-        single = part_of(answer, "data")
-        ours = [single] if single else [e for e in listed if facts.key_noted(e) == order.key]
-        results = [facts.refund_in(each, currency) for each in ours]
-        # A refund whose comment does not come back may be ours: then nobody knows.
-        if not results and not all(facts.has_comment(each) for each in listed):
-            return GatewayResult(Outcome.UNKNOWN)
-    else:
-        ours = [each for each in listed if text_of(each, *facts.REFERENCE) == order.key]
-        results = [facts.charge_in(each) for each in sorted(ours, key=_age)]
-    return _best(results) if results else _none_of(answer)
+    listed, is_refund = _listed(status, answer), order.kind is OperationKind.REFUND
+    if is_refund and (single := part_of(answer, "data")):
+        return facts.refund_in(single, _currency_of(order))
+    results = _refunds_in(order, listed) if is_refund else _charges_in(order, listed)
+    if not results and is_refund and any(_may_be(order, each) for each in listed):
+        return GatewayResult(Outcome.UNKNOWN)
+    is_all, next_page = _what_follows(order, answer)
+    told = _best(results) if results else None
+    if told is None:
+        return GatewayResult(Outcome.NOT_SENT if is_all else Outcome.UNKNOWN, next_page=next_page)
+    return told if told.outcome is Outcome.SUCCEEDED else replace(told, next_page=next_page)
+
+
+def _charges_in(order: Lookup, listed: list[dict[str, Any]]) -> list[GatewayResult]:
+    ours = [each for each in listed if text_of(each, *facts.REFERENCE) == order.key]
+    return [facts.charge_in(each) for each in sorted(ours, key=_age)]
+
+
+def _refunds_in(order: Lookup, listed: list[dict[str, Any]]) -> list[GatewayResult]:
+    ours = [each for each in listed if facts.key_noted(each) == order.key]
+    return [facts.refund_in(each, _currency_of(order)) for each in ours]
+
+
+def _may_be(order: Lookup, refund: dict[str, Any]) -> bool:
+    """Whether a refund that bears no comment is perhaps ours: nothing else speaks against it."""
+    told = facts.refund_in(refund, _currency_of(order))
+    same_money = None in (told.money, order.money) or told.money == order.money
+    of, ours = facts.charge_of(refund), order.parent.ids.get("transaction", "")
+    return not facts.has_comment(refund) and same_money and (not (of and ours) or of == ours)
+
+
+def _currency_of(order: Lookup) -> str:
+    return order.money.currency if order.money else ""
 
 
 def _is_told(status: int, answer: Any) -> bool:
@@ -250,11 +286,18 @@ def _contests(order: DisputeLookup, chargeback: dict[str, Any]) -> bool:
     )
 
 
-def _none_of(answer: dict[str, Any]) -> GatewayResult:
-    """Nothing of ours. A page that nobody paid looks the same: it has no transaction yet."""
-    pages = text_of(part_of(part_of(answer, "meta"), "page_info"), "total_pages")
-    complete = isinstance(answer.get("data"), list) and pages in ("", "0", "1")
-    return GatewayResult(Outcome.NOT_SENT if complete else Outcome.UNKNOWN)
+def _what_follows(order: Lookup, answer: dict[str, Any]) -> tuple[bool, str]:
+    """Whether this is the end of the list, and the next page where it says that there is one.
+
+    A list that does not count its pages, or shows another than was asked for, has no end.
+    """
+    info = part_of(part_of(answer, "meta"), "page_info")
+    pages, asked = text_of(info, "total_pages"), order.page or "1"
+    is_it = text_of(info, "current_page") in ("", asked) and isinstance(answer.get("data"), list)
+    if not is_it or not pages.isdecimal() or not asked.isdecimal():
+        return False, ""
+    is_last = int(pages) <= int(asked)
+    return is_last, "" if is_last else str(int(asked) + 1)
 
 
 def _best(results: list[GatewayResult]) -> GatewayResult:

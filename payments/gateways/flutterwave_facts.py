@@ -114,6 +114,11 @@ def key_noted(refund: dict[str, Any]) -> str:
     return first.removeprefix("#") if first.startswith("#") else ""
 
 
+def charge_of(refund: dict[str, Any]) -> str:
+    """The number of the transaction whose money went back."""
+    return text_of(refund, *_REFUND_OF)
+
+
 def has_comment(refund: dict[str, Any]) -> bool:
     return bool(text_of(refund, *_COMMENT))
 

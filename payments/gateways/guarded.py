@@ -5,6 +5,7 @@ key (or what only asks). A decline is an answer; an answer of 5xx, 429 or nonsen
 the provider's health.
 """
 
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -36,6 +37,7 @@ from payments.statuses import FailureCode, OperationKind, Outcome
 VERIFY = "verify"
 _TOO_MANY = 429
 _NO_PAUSE = timedelta(0)
+_MOST_PAGES = 100
 
 
 class Poor(Exception):
@@ -125,7 +127,8 @@ class _Call:
 
 
 def _healthy(response: WireResponse, result: GatewayResult) -> GatewayResult:
-    is_nonsense = response.status < 300 and result.outcome is Outcome.UNKNOWN
+    is_told = result.outcome is not Outcome.UNKNOWN or result.next_page
+    is_nonsense = response.status < 300 and not is_told
     if response.status >= 500 or response.status == _TOO_MANY or is_nonsense:
         headers = {name.lower(): value for name, value in response.headers.items()}
         pause = asked_pause(headers.get("retry-after", ""), datetime.now(UTC))
@@ -148,7 +151,36 @@ def attempt(gateway: Gateway, order: Order, budget: timedelta | None = None) -> 
     """Ask a gateway; failures become outcomes, and what each attempt was comes with the result.
 
     A Lookup that fails tells nothing, so UNKNOWN; what was refused or never left is NOT_SENT.
+    Where its answer is a list, all pages are read within the one budget.
     """
+    if isinstance(order, Lookup):
+        return _read_through(gateway, order, budget_for(gateway, budget))
+    return _attempt(gateway, order, budget)
+
+
+def _read_through(gateway: Gateway, order: Lookup, budget: timedelta) -> GatewayResult:
+    """Page after page until money is found or the list ends; else what was found first."""
+    ends_at, question = time.monotonic() + budget.total_seconds(), order
+    pages = [_attempt(gateway, order, budget)]
+    while pages[-1].next_page:
+        question = replace(question, page=pages[-1].next_page)
+        left = timedelta(seconds=ends_at - time.monotonic())
+        if left <= _NO_PAUSE or len(pages) == _MOST_PAGES:
+            pages.append(GatewayResult(Outcome.UNKNOWN, exchange={"error": "the list is too long"}))
+        else:
+            pages.append(_attempt(gateway, question, left))
+    calls = tuple(each for page in pages for each in page.calls)
+    return replace(_sum_of(pages), calls=calls, next_page="")
+
+
+def _sum_of(pages: list[GatewayResult]) -> GatewayResult:
+    *before, last = pages
+    if last.outcome in (Outcome.SUCCEEDED, Outcome.UNKNOWN):
+        return last
+    return next((page for page in before if page.outcome is not Outcome.UNKNOWN), last)
+
+
+def _attempt(gateway: Gateway, order: Order, budget: timedelta | None) -> GatewayResult:
     call = _Call(gateway, order)
     guard = Guard(
         breaker=registry.get(breaker_name(gateway, order)),

@@ -80,7 +80,9 @@ class Lookup:
     """What became of an operation? Asked by the gateway's reference, or by our key without one.
 
     `handle` is what we know of the operation itself, `parent` what it followed (a refund's
-    charge): some gateways can be asked by that alone.
+    charge): some gateways can be asked by that alone. `began_at` is when it was written down: in a
+    list of all that there is, nothing older can be it. `page` is where such a list goes on, as
+    the answer before said in `next_page`.
     """
 
     key: str
@@ -88,6 +90,8 @@ class Lookup:
     handle: Handle = Handle()
     parent: Handle = Handle()
     money: Money | None = None
+    began_at: datetime | None = None
+    page: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,8 +144,9 @@ class GatewayResult:
     says it did, where it says so; `also_taken` are further transactions that took money for the
     same operation; `unsayable` is why the gateway's own language has no words for this order, which
     was therefore not sent; `takes_back` undoes a success told before. `leaves_another_try` is a
-    decline of what the payer offered, not of the payment: they may offer something else. `ids` are
-    kept for later orders (see Handle). `exchange` is the redacted conversation, for the operator.
+    decline of what the payer offered, not of the payment: they may offer something else.
+    `next_page` says that a list goes on, and that what took money may be there. `ids` are kept for
+    later orders (see Handle). `exchange` is the redacted conversation, for the operator.
     """
 
     outcome: Outcome
@@ -160,6 +165,7 @@ class GatewayResult:
     unlisted_word: str = ""
     retry_after: timedelta | None = None
     unsayable: str = ""
+    next_page: str = ""
     calls: tuple[GatewayCallFacts, ...] = field(default=(), repr=False)
 
 

@@ -11,7 +11,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from typing import Any
+from typing import Any, ClassVar, Self
 from urllib.parse import quote, urlencode
 
 from payments.crypto.redaction import redact
@@ -21,7 +21,10 @@ from payments.gateways.contract import (
     BY_PAGE,
     Capability,
     Evidence,
+    Facts,
+    Form,
     Gateway,
+    Setting,
     SignatureInvalid,
     Unreadable,
 )
@@ -82,6 +85,12 @@ _FULL_LIST = 100
 class Paystack(Gateway):
     """The translator for one Paystack account; the key says whether it is test or live."""
 
+    told: ClassVar[tuple[Setting, ...]] = (
+        Setting("secret_key", "SECRET_KEY", is_credential=True),
+        Setting("webhook_secrets", "WEBHOOK_SECRET", Form.ITEMS),
+    )
+    home: ClassVar[str] = API
+
     secret_key: str
     webhook_secrets: tuple[str, ...]
     base: str
@@ -93,6 +102,12 @@ class Paystack(Gateway):
 
     def __repr__(self) -> str:
         return f"<Paystack at {self.base}>"
+
+    @classmethod
+    def made(cls, told: Facts, usual: Facts) -> Self:
+        # It signs with the key that it is called with, unless another is named.
+        key = told["secret_key"]
+        return cls(key, told["webhook_secrets"] or (key,), **usual)
 
     def request_for(self, order: Order, token: str = "") -> WireRequest:
         if isinstance(order, Charge):

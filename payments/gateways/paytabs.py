@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from decimal import Decimal
-from typing import Any
+from typing import Any, ClassVar, Self
 from urllib.parse import urlencode
 
 from payments.crypto.redaction import redact
@@ -23,7 +23,10 @@ from payments.gateways.contract import (
     BY_PAGE,
     Capability,
     Evidence,
+    Facts,
+    Form,
     Gateway,
+    Setting,
     SignatureInvalid,
     Unreadable,
 )
@@ -106,6 +109,14 @@ class PayTabs(Gateway):
     `base` is the profile's regional host: a key used on another host is refused there.
     """
 
+    told: ClassVar[tuple[Setting, ...]] = (
+        Setting("profile_id", "PROFILE_ID", Form.NUMBER, is_credential=True),
+        Setting("server_key", "SERVER_KEY", is_credential=True),
+        Setting("region", "REGION", choices=tuple(REGIONS), usual="ARE"),
+        # It signs with its server key, so the plain name is free for the generic webhook.
+        Setting("generic_webhook_secrets", "WEBHOOK_SECRET", Form.ITEMS),
+    )
+
     profile_id: int
     server_key: str
     base: str
@@ -118,6 +129,11 @@ class PayTabs(Gateway):
 
     def __repr__(self) -> str:
         return f"<PayTabs profile {self.profile_id} at {self.base}>"
+
+    @classmethod
+    def made(cls, told: Facts, usual: Facts) -> Self:
+        base = usual["base"] or REGIONS[told["region"]]
+        return cls(told["profile_id"], told["server_key"], **{**usual, "base": base})
 
     def request_for(self, order: Order, token: str = "") -> WireRequest:
         if isinstance(order, Lookup):

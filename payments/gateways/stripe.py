@@ -16,11 +16,19 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, ClassVar
 from urllib.parse import urlencode
 
 from payments.crypto.signatures import hmac_hex, same
-from payments.gateways.contract import Capability, Evidence, Gateway, SignatureInvalid, Unreadable
+from payments.gateways.contract import (
+    Capability,
+    Evidence,
+    Form,
+    Gateway,
+    Setting,
+    SignatureInvalid,
+    Unreadable,
+)
 from payments.gateways.messages import (
     Charge,
     Failure,
@@ -86,6 +94,13 @@ class Stripe(Gateway):
 
     While a webhook secret is rolled both are good, so there may be several.
     """
+
+    told: ClassVar[tuple[Setting, ...]] = (
+        Setting("secret_key", "SECRET_KEY", is_credential=True),
+        Setting("webhook_secrets", "WEBHOOK_SECRET", Form.ITEMS, is_credential=True),
+        Setting("tolerance", "WEBHOOK_TOLERANCE", Form.SECONDS, usual=timedelta(seconds=300)),
+    )
+    home: ClassVar[str] = BASE
 
     secret_key: str
     webhook_secrets: tuple[str, ...]
@@ -203,17 +218,24 @@ def _found(order: Lookup, answer: Any) -> GatewayResult:
     """
     if not isinstance(answer, dict):
         return UNKNOWN
-    is_list = isinstance(answer.get("data"), list)
-    entries = answer["data"] if is_list else [answer]
-    results = [_about(order, entry) for entry in entries if isinstance(entry, dict)]
+    if not isinstance(answer.get("data"), list):
+        return _about(order, answer) or UNKNOWN
+    entries = [entry for entry in answer["data"] if isinstance(entry, dict)]
+    results = [_about(order, entry) for entry in entries if _is_named(order, entry)]
     ours = [result for result in results if result is not None]
-    if not ours:
-        is_all = is_list and answer.get("has_more") is False
-        return GatewayResult(Outcome.NOT_SENT) if is_all else UNKNOWN
     taken = [result for result in ours if result.outcome is Outcome.SUCCEEDED]
-    if not taken:
-        return ours[0]
-    return replace(taken[0], also_taken=tuple(r.reference for r in taken[1:] if r.reference))
+    if taken:
+        return replace(taken[0], also_taken=tuple(r.reference for r in taken[1:] if r.reference))
+    is_all = answer.get("has_more") is False
+    told = ours[0] if ours else GatewayResult(Outcome.NOT_SENT) if is_all else UNKNOWN
+    goes_on = answer.get("has_more") is True and entries
+    return replace(told, next_page=id_in(entries[-1], "id")) if goes_on else told
+
+
+def _is_named(order: Lookup, entry: dict[str, Any]) -> bool:
+    """Whether one of many bears the operation's key; a capture's has a name of its own there."""
+    is_capture = order.kind is OperationKind.CAPTURE
+    return (capture_key_of(entry) if is_capture else key_of(entry)) == order.key
 
 
 def _about(order: Lookup, entry: dict[str, Any]) -> GatewayResult | None:

@@ -131,6 +131,10 @@ class GatewayOperation(models.Model):
         """Whether its gateway has said no, for good."""
         return self.outcome == Outcome.DECLINED
 
+    def may_still_be_paid(self) -> bool:
+        """Whether money may yet move there, for all we know: until then nobody else is asked."""
+        return self.may_have_left and not self.is_declined()
+
     def time_left(self, grace: timedelta) -> timedelta:
         """How long its call may still take, so that it ends `grace` before the deadline."""
         return self.deadline_at - grace - timezone.now()

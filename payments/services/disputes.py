@@ -41,7 +41,8 @@ def record_dispute(
     """Keep a dispute as the provider tells of it; may join an open transaction.
 
     Lost, the payment is charged back; won after that, it is what its refunds make of it. What is
-    not proven, is about a second charge, or takes a part only, is kept and moves nothing.
+    not proven, is about a second charge, or takes a part only, is kept and moves nothing; proven
+    later, or of more than was told before, it moves then.
     """
     with lifecycle.hold(operation.payment_id) as payment:
         dispute, is_new = Dispute.objects.get_or_create(
@@ -50,10 +51,15 @@ def record_dispute(
             gateway_reference=news.reference or f"charge:{operation.key}",
             defaults=_facts(payment, operation, news),
         )
-        if is_new or _moves_forward(dispute, news):
-            lifecycle.move_dispute(dispute, Dispute.Status(news.status), news.deadline)
-            moves = is_proven and not operation.is_orphan and _covers(payment, dispute)
-            _follow(payment, operation, dispute, news, moves=moves)
+        if is_new or not _is_late(dispute, news):
+            is_news = is_new or dispute.status != news.status
+            if is_proven:
+                _correct(dispute, news)
+            moves = is_proven and not operation.is_orphan and _may_move(payment, dispute, news)
+            if is_news:
+                lifecycle.move_dispute(dispute, Dispute.Status(news.status), news.deadline)
+            if is_news or moves:
+                _follow(payment, operation, dispute, news, moves=moves)
         return payment
 
 
@@ -63,14 +69,31 @@ def _facts(payment: Payment, operation: GatewayOperation, news: DisputeNews) -> 
     return facts | {"payment": payment, "operation": operation, "reason": news.reason[:100]}
 
 
-def _moves_forward(dispute: Dispute, news: DisputeNews) -> bool:
+def _is_late(dispute: Dispute, news: DisputeNews) -> bool:
     """An ended dispute is not opened again by late news; a lost one may still be won."""
-    late = dispute.status != Dispute.Status.OPEN and news.status is DisputeStatus.OPEN
-    return not late and dispute.status != news.status
+    return dispute.status != Dispute.Status.OPEN and news.status is DisputeStatus.OPEN
+
+
+def _correct(dispute: Dispute, news: DisputeNews) -> None:
+    """What is contested may change while the banks talk; the latest word of it counts."""
+    if news.money:
+        dispute.amount, dispute.currency = news.money.amount, news.money.currency
+    dispute.deadline = news.deadline or dispute.deadline
+    dispute.save(update_fields=["amount", "currency", "deadline"])
+
+
+def _may_move(payment: Payment, dispute: Dispute, news: DisputeNews) -> bool:
+    """Whether this takes the payment to where it is not yet."""
+    status = _status_after(payment, dispute, news.status)
+    is_there = payment.status == status
+    moves = may_become(PaymentStatus(payment.status), status)
+    return moves and not is_there and _covers(payment, dispute)
 
 
 def _covers(payment: Payment, dispute: Dispute) -> bool:
-    return dispute.amount >= payment.amount_captured - payment.amount_refunded
+    """Whether all that is left is contested; another currency cannot be compared with it."""
+    left = payment.amount_captured - payment.amount_refunded
+    return dispute.currency == payment.currency and dispute.amount >= left
 
 
 def _follow(
@@ -87,17 +110,21 @@ def _follow(
         "amount": Money(dispute.amount, dispute.currency).major,
         "reason": dispute.reason,
     }
-    status = _status_after(payment, news.status)
-    if moves and may_become(PaymentStatus(payment.status), status):
+    if moves:
+        status = _status_after(payment, dispute, news.status)
         lifecycle.advance(payment, status, signal, operation, heard_from="webhook", details=details)
     else:
         lifecycle.note(payment, signal, operation, heard_from="webhook", details=details)
 
 
-def _status_after(payment: Payment, status: DisputeStatus) -> PaymentStatus:
+def _status_after(payment: Payment, dispute: Dispute, status: DisputeStatus) -> PaymentStatus:
+    """One that was won gives back what it took, and not what another took."""
     current = PaymentStatus(payment.status)
     if status is DisputeStatus.LOST:
         return PaymentStatus.CHARGED_BACK
-    if status is DisputeStatus.WON and current is PaymentStatus.CHARGED_BACK:
-        return outcomes.status_after_refunds(payment)
-    return current
+    if status is DisputeStatus.OPEN or current is not PaymentStatus.CHARGED_BACK:
+        return current
+    others = payment.disputes.filter(status=Dispute.Status.LOST).exclude(pk=dispute.pk)
+    if any(_covers(payment, each) for each in others):
+        return current
+    return outcomes.status_after_refunds(payment)

@@ -15,20 +15,24 @@ from django.db import DatabaseError
 from django.db.models import F, QuerySet
 from django.utils import timezone
 
-from payments import operations
+from payments import lifecycle, operations, outcomes
 from payments.errors import DomainError
 from payments.events import context
 from payments.gateways.contract import Gateway
 from payments.gateways.messages import Capture, Failure, GatewayResult, Handle, Lookup
 from payments.gateways.registry import gateway_named
 from payments.models import GatewayOperation
+from payments.news import Difference
 from payments.services.follow_ups import handle_of
-from payments.statuses import FailureCode, OperationKind, Outcome
+from payments.statuses import Contradiction, FailureCode, OperationKind, Outcome
 
 # A sweep's bound: what is left over is still due at the next.
 _AT_ONCE = 500
 _READERS_ASK_EVERY = 10
 _READERS_WAIT = timedelta(seconds=3)
+_NOBODY_KNOWS = Difference(
+    Contradiction.UNEXPECTED_NEWS, "what became of it", "no answer, however often it was asked for"
+)
 log = structlog.get_logger(__name__)
 
 
@@ -88,7 +92,26 @@ def _resolve(operation: GatewayOperation) -> Finding:
         # One operation's trouble, whatever it is, must not keep the others waiting.
         log.exception("recovery_failed", operation_id=str(operation.id))
     operation.refresh_from_db()
+    if operation.checks > len(settings.RECOVERY_CHECK_DELAYS) and _is_in_doubt(operation):
+        _hand_to_a_person(operation)
     return Finding(operation, before, operation.outcome or "interrupted")
+
+
+def _is_in_doubt(operation: GatewayOperation) -> bool:
+    """Whether money may have moved and nobody knows."""
+    is_interrupted = operation.outcome is None and operation.is_overdue()
+    return is_interrupted or operation.outcome == Outcome.UNKNOWN
+
+
+def _hand_to_a_person(operation: GatewayOperation) -> None:
+    """All delays are used up: we go on asking, and somebody should look for themselves. Told once.
+
+    News may have come since: what is told is what stands under the lock.
+    """
+    with lifecycle.hold(operation.payment_id) as payment:
+        operation.refresh_from_db()
+        if _is_in_doubt(operation):
+            outcomes.contradict(payment, operation, _NOBODY_KNOWS, "lookup")
 
 
 def ask_about(operation: GatewayOperation, timeout: timedelta | None = None) -> Outcome | None:
@@ -113,10 +136,9 @@ def ask_if_in_doubt(operation: GatewayOperation) -> None:
 
     At most once in a while, and briefly: the reader waits, and is answered whatever becomes of it.
     """
-    is_in_doubt = operation.outcome == Outcome.UNKNOWN
-    is_in_doubt |= operation.outcome is None and operation.is_overdue()
     slot = int(timezone.now().timestamp()) // _READERS_ASK_EVERY
-    if not is_in_doubt or not cache.add(f"asked:{operation.key}:{slot}", 1, _READERS_ASK_EVERY):
+    name = f"asked:{operation.key}:{slot}"
+    if not _is_in_doubt(operation) or not cache.add(name, 1, _READERS_ASK_EVERY):
         return
     try:
         ask_about(operation, _READERS_WAIT)
@@ -151,6 +173,7 @@ def question_about(operation: GatewayOperation) -> Lookup:
         handle=handle_of(operation),
         parent=handle_of(operation.parent),
         money=operation.money,
+        began_at=operation.started_at,
     )
 
 

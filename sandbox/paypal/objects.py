@@ -106,7 +106,7 @@ def status_of(entry: Transaction) -> str:
 
 
 def mark(entry: Transaction, **facts: Any) -> None:
-    entry.result = (entry.result or {}) | facts
+    entry.result = (entry.result or {}) | facts | {"changed_at": moment()}
     entry.save(update_fields=["result"])
 
 
@@ -147,7 +147,7 @@ def _payment(entry: Transaction) -> dict[str, Any]:
         "amount": written(entry.amount, payment.currency),
         "custom_id": entry.request.get("custom_id") or payment.reference,
         "create_time": moment(entry.created_at),
-        "update_time": moment(),
+        "update_time": (entry.result or {}).get("changed_at") or moment(entry.created_at),
         "links": [link(entry.kind, entry.ref)],
     }
     if parent:

@@ -150,7 +150,8 @@ def _capture(order: Transaction, verb: str, body: dict[str, Any], same: str) -> 
     status = "DECLINED" if code else "PENDING" if verb == "pending" else "COMPLETED"
     mark(order, status="COMPLETED")
     entry = record(payment, "capture", status, payment.amount, order, body, same)
-    mark(entry, response_code=code)
+    if code:
+        mark(entry, response_code=code)
     if status == "COMPLETED":
         payment.status, payment.captured = Payment.Status.CAPTURED, payment.amount
     elif status == "DECLINED":

@@ -6,7 +6,6 @@ Where Stripe's own documents are silent, or too wide for a sandbox, this is what
 - a page whose time is over is closed, and told of, when somebody next looks at it
 - what the merchant noted first on an intent that a token pays is its reference
 - card refunds succeed at once; `refund_fails` at the control panel sends the last one back
-- a search finds what was just written (at Stripe it takes up to a minute)
 - an event is rendered in the pinned version, whatever version the caller asks for
 """
 
@@ -18,7 +17,6 @@ from sandbox.stripe.api import (
     not_there,
     read_intent,
     read_session,
-    search_intents,
 )
 from sandbox.stripe.follow_ups import cancel_intent, capture_intent, read_refund, refunds
 from sandbox.stripe.intents import intents, show_challenge
@@ -41,7 +39,6 @@ urlpatterns = [
     path("v1/checkout/sessions/<str:ref>", read_session),
     path("v1/checkout/sessions/<str:ref>/expire", expire_session),
     path("v1/payment_intents", intents),
-    path("v1/payment_intents/search", search_intents),
     path("v1/payment_intents/<str:ref>", read_intent),
     path("v1/payment_intents/<str:ref>/capture", capture_intent),
     path("v1/payment_intents/<str:ref>/cancel", cancel_intent),

@@ -1,6 +1,5 @@
-"""Stripe's API: open and close a page, read what became of it, search."""
+"""Stripe's API: open and close a page, read what became of it."""
 
-import re
 import secrets
 from typing import Any
 
@@ -31,7 +30,6 @@ _SESSION_FIELDS = (
     "expand",
     "ui_mode",
 )
-_QUERY = re.compile(r"metadata\[['\"](\w+)['\"]\]:['\"]([^'\"]*)['\"]")
 
 
 @posted(*_SESSION_FIELDS)
@@ -130,19 +128,6 @@ def read_session(request: HttpRequest, ref: str) -> dict[str, Any]:
 def read_intent(request: HttpRequest, ref: str) -> dict[str, Any]:
     """GET /v1/payment_intents/{id}"""
     return objects.intent(intent_named(ref), expanded="latest_charge" in str(request.GET))
-
-
-@read
-def search_intents(request: HttpRequest) -> dict[str, Any]:
-    """GET /v1/payment_intents/search?query=metadata['name']:'value'"""
-    wanted = _QUERY.fullmatch(request.GET.get("query", ""))
-    if not wanted:
-        raise Refused(400, "We were unable to parse your search query.", param="query")
-    name, value = wanted.groups()
-    found = Transaction.objects.filter(payment__company=NAME, kind="intent").order_by("-id")
-    ours = [intent for intent in found if intent.request["metadata"].get(name) == value]
-    entries = [objects.intent(intent) for intent in ours]
-    return objects.listed(entries, request.path, "search_result")
 
 
 @read

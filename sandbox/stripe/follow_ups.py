@@ -9,6 +9,7 @@ from sandbox.money import in_major_units
 from sandbox.stripe import objects
 from sandbox.stripe.api import amount_in, intent_named
 from sandbox.stripe.forms import Fields, Refused, group, missing, posted, read
+from sandbox.stripe.lists import listed
 from sandbox.stripe.news import tell
 from sandbox.stripe.objects import NAME
 
@@ -81,11 +82,9 @@ def refunds(request: HttpRequest) -> HttpResponse:
 
 @read
 def _list(request: HttpRequest) -> dict[str, Any]:
-    found = Transaction.objects.filter(payment__company=NAME, kind="refund").order_by("-id")
-    if ref := request.GET.get("payment_intent"):
-        found = found.filter(payment=intent_named(ref).payment)
-    entries = [objects.refund(each) for each in found[:100]]
-    return objects.listed(entries, "/v1/refunds") | {"has_more": found.count() > len(entries)}
+    ref = request.GET.get("payment_intent")
+    of = {"payment": intent_named(ref).payment} if ref else {}
+    return listed(request, "refund", objects.refund, **of)
 
 
 @posted("payment_intent", "charge", "amount", "reason", "metadata", "expand")

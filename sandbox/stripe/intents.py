@@ -12,13 +12,14 @@ from django.shortcuts import get_object_or_404
 from django.views.decorators.http import require_http_methods
 
 from sandbox import pages
-from sandbox.models import ActRefused, Payment, Transaction
+from sandbox.models import ActRefused, Payment
 from sandbox.redirecting import with_query
 from sandbox.server import LOOPBACK
 from sandbox.stripe import objects
 from sandbox.stripe.api import amount_in, currency_in
 from sandbox.stripe.charging import pay, refuse
 from sandbox.stripe.forms import Fields, Refused, group, posted, read
+from sandbox.stripe.lists import listed
 from sandbox.stripe.news import tell
 from sandbox.stripe.objects import NAME
 from sandbox.stripe.page import PAYS, TITLE, act
@@ -57,9 +58,7 @@ def intents(request: HttpRequest) -> HttpResponse:
 
 @read
 def _list(request: HttpRequest) -> dict[str, Any]:
-    found = Transaction.objects.filter(payment__company=NAME, kind="intent").order_by("-id")
-    entries = [objects.intent(each) for each in found[:100]]
-    return objects.listed(entries, request.path) | {"has_more": found.count() > len(entries)}
+    return listed(request, "intent", objects.intent)
 
 
 @posted(*_FIELDS)

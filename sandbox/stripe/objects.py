@@ -183,10 +183,6 @@ def dispute(kept: Transaction) -> dict[str, Any]:
     }
 
 
-def listed(entries: list[dict[str, Any]], url: str, kind: str = "list") -> dict[str, Any]:
-    return {"object": kind, "data": entries, "has_more": False, "url": url}
-
-
 def now() -> int:
     return int(timezone.now().timestamp())
 

@@ -8,10 +8,14 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from pytest_django import Settings
 
 from config import parsers, providers, stores
 from config.environment import ROOT, Environment, documented_names
 from config.settings import env as environment_of_the_settings
+from payments.gateways.messages import Lookup
+from payments.gateways.registry import TRANSLATORS, gateway_named
+from payments.statuses import OperationKind
 
 _KEY = "ab" * 32
 
@@ -119,6 +123,41 @@ def test_half_of_the_credentials_is_a_mistake(alone: str) -> None:
     env = Environment({alone: "123"})
     assert providers.configured(env) == {}
     assert f"although {alone} is" in env.problems[0]
+
+
+@pytest.mark.parametrize("provider", TRANSLATORS)
+def test_a_provider_is_connected_by_its_credentials_alone(
+    provider: str, settings: Settings
+) -> None:
+    asked = [each for each in TRANSLATORS[provider].told if each.is_credential]
+    env = Environment({f"{provider.upper()}_{each.variable}": "1001" for each in asked})
+    settings.PROVIDERS, settings.PROVIDER_ORDER = providers.configured(env), []
+    assert (list(settings.PROVIDERS), env.problems) == ([provider], [])
+    gateway = gateway_named(provider)
+    assert (gateway.name, gateway.timeout) == (provider, timedelta(seconds=30))
+    assert gateway.request_for(Lookup("k", OperationKind.CHARGE)).url.startswith("https://")
+
+
+def test_what_a_provider_asks_for_is_read_as_it_says() -> None:
+    told = {"PAYSTACK_SECRET_KEY": "sk", "PAYSTACK_WEBHOOK_SECRET": "a, b"}
+    told |= {"PAYTABS_PROFILE_ID": "7", "PAYTABS_SERVER_KEY": "key", "PAYTABS_REGION": "sau"}
+    told |= {"PAYTABS_WEBHOOK_SECRET": "generic", "PAYTABS_API_BASE": "https://pt.test/"}
+    told |= {"STRIPE_SECRET_KEY": "sk", "STRIPE_WEBHOOK_SECRET": "w"}
+    found = providers.configured(Environment(told | {"STRIPE_WEBHOOK_TOLERANCE": "60"}))
+    assert found["paystack"]["webhook_secrets"] == ["a", "b"]
+    paytabs = found["paytabs"]
+    assert (paytabs["profile_id"], paytabs["region"]) == (7, "SAU")
+    assert (paytabs["generic_webhook_secrets"], paytabs["api_base"]) == (
+        ["generic"],
+        "https://pt.test",
+    )
+    assert found["stripe"]["tolerance"] == timedelta(seconds=60)
+    env = Environment({"PAYTABS_PROFILE_ID": "0", "PAYTABS_SERVER_KEY": "k", "PAYTABS_REGION": "X"})
+    providers.configured(env)
+    assert [problem.split(":")[0] for problem in env.problems] == [
+        "PAYTABS_PROFILE_ID",
+        "PAYTABS_REGION",
+    ]
 
 
 def test_a_provider_without_credentials_is_not_there() -> None:

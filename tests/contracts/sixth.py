@@ -3,7 +3,7 @@
 import json
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
+from typing import Any, ClassVar
 
 from payments.crypto.redaction import redact
 from payments.crypto.signatures import hmac_hex, same
@@ -11,6 +11,7 @@ from payments.gateways.contract import (
     Capability,
     Evidence,
     Gateway,
+    Setting,
     SignatureInvalid,
     Unreadable,
 )
@@ -37,6 +38,9 @@ STATUSES = {
 @dataclass(frozen=True, slots=True)
 class Sixth(Gateway):
     """Amounts in minor units, one path, one word for each status."""
+
+    told: ClassVar[tuple[Setting, ...]] = (Setting("secret", "SECRET", is_credential=True),)
+    home: ClassVar[str] = "https://sixth.test"
 
     secret: str
     base: str

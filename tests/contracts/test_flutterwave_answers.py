@@ -152,7 +152,7 @@ FAILED = transaction(id=1, status="failed")
         (200, listed(FAILED, transaction(status="voided")), Outcome.DECLINED),
         (200, listed(), Outcome.NOT_SENT),
         (200, listed(pages=0), Outcome.NOT_SENT),
-        (200, ok([]), Outcome.NOT_SENT),
+        (200, ok([]), Outcome.UNKNOWN),
         (200, listed(transaction(tx_ref="somebody else's"), 7, None), Outcome.NOT_SENT),
         (200, listed(transaction(tx_ref="somebody else's"), pages=9), Outcome.UNKNOWN),
         (200, listed(transaction(status=None)), Outcome.UNKNOWN),
@@ -194,8 +194,15 @@ def test_a_page_that_was_paid_twice_names_every_further_transaction() -> None:
         (listed(refund(comments="#r2"), refund(status="pending")), Outcome.PENDING),
         (listed(refund(comments="by hand")), Outcome.NOT_SENT),
         (listed(refund(comments=None)), Outcome.UNKNOWN),
+        (listed(refund(comments=None, tx_id=None)), Outcome.UNKNOWN),
+        (listed(refund(comments=None, amount_refunded="?")), Outcome.UNKNOWN),
+        (listed(refund(comments=None, tx_id=8415007)), Outcome.NOT_SENT),
+        (listed(refund(comments=None, amount_refunded=1000)), Outcome.NOT_SENT),
+        (listed(refund(comments=None), refund()), Outcome.SUCCEEDED),
         (listed(refund(comments="by hand"), pages=2), Outcome.UNKNOWN),
         (listed(), Outcome.NOT_SENT),
+        (ok([]), Outcome.UNKNOWN),
+        (ok([refund(comments="by hand")]), Outcome.UNKNOWN),
     ],
 )
 def test_a_refund_is_found_by_the_comment_that_bears_our_key(body: Any, outcome: Outcome) -> None:
@@ -203,3 +210,36 @@ def test_a_refund_is_found_by_the_comment_that_bears_our_key(body: Any, outcome:
     result = answered(lookup, 200, body)
     assert result.outcome is outcome
     assert result.money in (None, REFUNDED)
+
+
+def page(number: Any, pages: Any, *entries: Any) -> dict[str, Any]:
+    return ok(list(entries)) | {
+        "meta": {"page_info": {"current_page": number, "total_pages": pages}}
+    }
+
+
+OTHER = refund(comments="by hand")
+
+
+@pytest.mark.parametrize(
+    ("asked", "body", "outcome", "next_page"),
+    [
+        ("", page(1, 3, OTHER), Outcome.UNKNOWN, "2"),
+        ("2", page(2, 3, OTHER), Outcome.UNKNOWN, "3"),
+        ("3", page(3, 3, OTHER), Outcome.NOT_SENT, ""),
+        ("3", page(3, 3, refund()), Outcome.SUCCEEDED, ""),
+        ("", page(1, 3, refund(status="pending")), Outcome.PENDING, "2"),
+        ("", page(1, 3, refund()), Outcome.SUCCEEDED, ""),
+        # The same page again, whatever is asked for: it has no end.
+        ("2", page(1, 3, OTHER), Outcome.UNKNOWN, ""),
+        ("2", page(1, 1, OTHER), Outcome.UNKNOWN, ""),
+        ("", page(1, None, OTHER), Outcome.UNKNOWN, ""),
+        ("", page(1, "many", OTHER), Outcome.UNKNOWN, ""),
+    ],
+)
+def test_refunds_are_read_page_by_page_until_the_last(
+    asked: str, body: Any, outcome: Outcome, next_page: str
+) -> None:
+    lookup = Lookup("r1", REFUND, parent=PAID, money=REFUNDED, page=asked)
+    result = answered(lookup, 200, body)
+    assert (result.outcome, result.next_page) == (outcome, next_page)

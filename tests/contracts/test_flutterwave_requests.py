@@ -83,6 +83,8 @@ def test_what_it_cannot_do_is_absent_and_refused(order: Order) -> None:
         (Lookup("k 1", CHARGE, PAID), "/transactions?tx_ref=k+1"),
         (Lookup("r1", REFUND, Handle("8612"), PAID), "/refunds/8612"),
         (Lookup("r1", REFUND, parent=PAID), "/refunds"),
+        (Lookup("r1", REFUND, parent=PAID, page="2"), "/refunds?page=2"),
+        (Lookup("k1", CHARGE, page="3"), "/transactions?tx_ref=k1&page=3"),
     ],
 )
 def test_a_lookup_asks_where_the_answer_is_kept(lookup: Lookup, path: str) -> None:

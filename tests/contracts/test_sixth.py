@@ -1,10 +1,9 @@
-"""A sixth provider: one file, one line in the registry, and its whole road is there."""
+"""A sixth provider: one file, one line in the registry, a folder of cases: its road is there."""
 
 import json
 from collections.abc import Callable
 from datetime import timedelta
 from io import StringIO
-from typing import Any
 
 import pytest
 from django.core.management import call_command
@@ -12,6 +11,8 @@ from django.test import Client
 from django.urls import reverse
 from pytest_django import Settings
 
+from config import providers
+from config.environment import Environment
 from payments.crypto.signatures import hmac_hex
 from payments.gateways import registry, transport
 from payments.gateways.wire import WireRequest, WireResponse
@@ -32,13 +33,9 @@ def play(gateway: str, request: WireRequest, timeout: timedelta) -> WireResponse
 
 @pytest.fixture
 def sixth(monkeypatch: pytest.MonkeyPatch, settings: Settings) -> None:
-    def make(facts: Any, usual: Any) -> Sixth:
-        return Sixth(facts["secret"], **usual)
-
-    monkeypatch.setitem(registry._MAKERS, "sixth", ("https://sixth.test", make))
+    monkeypatch.setitem(registry.TRANSLATORS, "sixth", Sixth)
     monkeypatch.setattr(transport, "send", play)
-    common = settings.PROVIDERS["paytabs"]
-    settings.PROVIDERS = {"sixth": common | {"secret": SECRET}}
+    settings.PROVIDERS = providers.configured(Environment({"SIXTH_SECRET": SECRET}))
     settings.PROVIDER_ORDER = ["sixth"]
 
 

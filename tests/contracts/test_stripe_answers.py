@@ -254,7 +254,7 @@ def test_a_reservation_that_ended_takes_the_success_back() -> None:
 
 
 def found(*entries: Any, **facts: Any) -> dict[str, Any]:
-    return {"object": "search_result", "data": list(entries), "has_more": False} | facts
+    return {"object": "list", "data": list(entries), "has_more": False} | facts
 
 
 @pytest.mark.parametrize(
@@ -272,13 +272,37 @@ def found(*entries: Any, **facts: Any) -> dict[str, Any]:
         (found(None, 1, "x"), O.NOT_SENT, ()),
     ],
 )
-def test_a_lookup_without_a_reference_searches_by_our_key(
+def test_a_lookup_without_a_reference_finds_our_key_in_a_list(
     body: Any, outcome: Outcome, also: tuple[str, ...]
 ) -> None:
     result = answered(Lookup(OURS, K.CHARGE), 200, body)
     assert (result.outcome, result.also_taken) == (outcome, also)
     if outcome is O.SUCCEEDED:
         assert result.reference == "pi_1"
+
+
+@pytest.mark.parametrize(
+    ("entries", "has_more", "outcome", "next_page"),
+    [
+        ((intent(id="pi_8", metadata={}), intent(id="pi_7", metadata={})), True, O.UNKNOWN, "pi_7"),
+        ((intent("processing"), intent(id="pi_7", metadata={})), True, O.PENDING, "pi_7"),
+        ((intent(), intent(id="pi_7", metadata={})), True, O.SUCCEEDED, ""),
+        ((intent(id="pi_7", metadata={}),), False, O.NOT_SENT, ""),
+        ((intent(id="../x", metadata={}),), True, O.UNKNOWN, ""),
+    ],
+)
+def test_a_list_is_read_on_until_money_is_found(
+    entries: Any, has_more: bool, outcome: Outcome, next_page: str
+) -> None:
+    result = answered(Lookup(OURS, K.CHARGE), 200, found(*entries, has_more=has_more))
+    assert (result.outcome, result.next_page) == (outcome, next_page)
+
+
+def test_a_capture_is_found_in_a_list_by_its_own_name_alone() -> None:
+    others = held("canceled", id="pi_8"), captured("b" * 32, id="pi_9")
+    asked = Lookup(OURS, K.CAPTURE)
+    assert answered(asked, 200, found(*others)).outcome is O.NOT_SENT
+    assert answered(asked, 200, found(*others, captured())).outcome is O.SUCCEEDED
 
 
 @pytest.mark.parametrize(
@@ -298,10 +322,10 @@ def test_a_lookup_without_a_reference_searches_by_our_key(
         (K.VOID, session(status="expired"), O.SUCCEEDED),
         (K.VOID, paid_page(held("canceled")), O.SUCCEEDED),
         (K.REFUND, found(object="list"), O.NOT_SENT),
-        (K.REFUND, found(refund(), object="list"), O.SUCCEEDED),
-        (K.REFUND, found(refund(metadata={}), refund("pending"), object="list"), O.PENDING),
-        (K.REFUND, found(refund(metadata={}), object="list"), O.NOT_SENT),
-        (K.REFUND, found(refund(metadata={}), object="list", has_more=True), O.UNKNOWN),
+        (K.REFUND, found(refund()), O.SUCCEEDED),
+        (K.REFUND, found(refund(metadata={}), refund("pending")), O.PENDING),
+        (K.REFUND, found(refund(metadata={})), O.NOT_SENT),
+        (K.REFUND, found(refund(metadata={}), has_more=True), O.UNKNOWN),
         (K.REFUND, refund("failed"), O.DECLINED),
         (K.REFUND, refund(metadata={}), O.UNKNOWN),
     ],

@@ -1,6 +1,6 @@
 """What Stripe is asked, as tables: every order, every lookup, every currency."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -144,7 +144,9 @@ def test_every_try_of_an_order_has_one_key_and_no_other_order_has_it() -> None:
     assert all(OURS in key and len(key) < 255 for key in keys)
 
 
-SEARCH = "/v1/payment_intents/search"
+LIST = "/v1/payment_intents"
+BEGAN = datetime(2026, 1, 1, 12, tzinfo=UTC)
+SINCE = f"{BEGAN.timestamp() - 600:.0f}"
 
 
 @pytest.mark.parametrize(
@@ -165,9 +167,17 @@ SEARCH = "/v1/payment_intents/search"
             "/v1/payment_intents/pi_1",
             {"expand[]": ["latest_charge"]},
         ),
-        (Lookup("k", K.CHARGE), SEARCH, {"query": ["metadata['ballast_operation']:'k'"]}),
-        (Lookup("k'\\", K.CHARGE), SEARCH, {"query": ["metadata['ballast_operation']:'k'"]}),
-        (Lookup("k", K.CAPTURE), SEARCH, {"query": ["metadata['ballast_capture']:'k'"]}),
+        (Lookup("k", K.CHARGE), LIST, {"limit": ["100"]}),
+        (
+            Lookup("k", K.CHARGE, began_at=BEGAN),
+            LIST,
+            {"limit": ["100"], "created[gte]": [SINCE]},
+        ),
+        (
+            Lookup("k", K.CAPTURE, page="pi_9"),
+            LIST,
+            {"limit": ["100"], "starting_after": ["pi_9"]},
+        ),
         (
             Lookup("k", K.CAPTURE, parent=PAID),
             "/v1/payment_intents/pi_1",
@@ -185,6 +195,16 @@ SEARCH = "/v1/payment_intents/search"
             {"payment_intent": ["pi_1"], "limit": ["100"]},
         ),
         (Lookup("k", K.REFUND), "/v1/refunds", {"limit": ["100"]}),
+        (
+            Lookup("k", K.REFUND, parent=PAID, began_at=BEGAN, page="re_9"),
+            "/v1/refunds",
+            {
+                "payment_intent": ["pi_1"],
+                "limit": ["100"],
+                "created[gte]": [SINCE],
+                "starting_after": ["re_9"],
+            },
+        ),
     ],
 )
 def test_a_lookup_asks_by_what_is_known(

@@ -214,7 +214,7 @@ NEWS = [
 def test_a_lookup_by_intent_or_by_key_says_what_the_news_says(
     body: dict[str, Any], expected: Any
 ) -> None:
-    found = {"object": "search_result", "data": [body], "has_more": False}
+    found = {"object": "list", "data": [body], "has_more": False}
     news = event(f"payment_intent.{body['status']}", body)
     assert news.key == OURS
     for result in (answered(KNOWN, 200, body), answered(BY_KEY, 200, found), news.result):

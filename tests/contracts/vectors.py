@@ -9,13 +9,22 @@ from payments.gateways.contract import Evidence, Gateway, SignatureInvalid, Unre
 from payments.gateways.messages import GatewayResult, Order
 from payments.gateways.wire import WireResponse
 
-_CASES = Path(__file__).parent / "cases"
+CASES = Path(__file__).parent / "cases"
 
 
 def vectors_of(provider: str) -> list[dict[str, Any]]:
-    text = (_CASES / provider / "vectors.json").read_text(encoding="utf-8")
+    text = (CASES / provider / "vectors.json").read_text(encoding="utf-8")
     vectors: list[dict[str, Any]] = json.loads(text)["vectors"]
     return vectors
+
+
+# What a provider's server sends; what a payer's browser brings back is PayTabs' own affair.
+VECTORS = [
+    (folder.name, vector)
+    for folder in sorted(CASES.iterdir())
+    for vector in vectors_of(folder.name)
+    if not vector["kind"].startswith("return")
+]
 
 
 def name_of(vector: dict[str, Any]) -> str:

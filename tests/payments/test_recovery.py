@@ -15,7 +15,13 @@ from payments import operations, tasks
 from payments.gateways.messages import GatewayResult
 from payments.gateways.registry import gateway_named
 from payments.gateways.wire import Lost, NotSent
-from payments.models import GatewayOperation, IdempotencyKey, Payment
+from payments.models import (
+    Discrepancy,
+    GatewayOperation,
+    IdempotencyKey,
+    Payment,
+    StoredEvent,
+)
 from payments.services import payments as payments_service
 from payments.services import recovery
 from payments.statuses import Outcome
@@ -373,3 +379,32 @@ def test_readers_ask_no_more_often_than_every_ten_seconds_and_are_always_answere
     clock.shift(timedelta(seconds=11))
     api.get(f"/payments/v2/{payment}")
     assert provider.count("query") == 2
+
+
+def test_what_nobody_can_answer_is_handed_to_a_person_once(
+    api: Client, provider: FakeTransport, clock: time_machine.Traveller
+) -> None:
+    provider.replies |= {"request": Lost("silence"), "query": Lost("silence")}
+    payment = started(api)
+    told = []
+    for _ in range(7):
+        clock.shift(timedelta(days=2))
+        sweep()
+        told.append(Discrepancy.objects.count())
+    assert told == [0, 0, 0, 0, 1, 1, 1]
+    assert state(payment) == ("processing", "unknown")
+    only = Discrepancy.objects.get()
+    assert (only.kind, only.source) == ("unexpected_news", "lookup")
+    assert only.operation == GatewayOperation.objects.get()
+    events = StoredEvent.objects.filter(type="payment.contradicted")
+    assert [str(event.aggregate_id) for event in events] == [payment]
+
+
+def test_a_page_that_waits_for_its_payer_is_no_riddle(
+    api: Client, provider: FakeTransport, clock: time_machine.Traveller
+) -> None:
+    started(api)
+    GatewayOperation.objects.update(checks=99)
+    clock.shift(timedelta(seconds=61))
+    assert sweep() == 1
+    assert not Discrepancy.objects.exists()

@@ -149,11 +149,18 @@ def test_whatever_refunds_do_the_sums_hold(amounts: list[int], news: list[Any]) 
 DEADLINE = datetime(2026, 12, 1, tzinfo=UTC)
 
 
-def dispute(payment: Payment, status: DisputeStatus) -> Payment:
+def dispute(
+    payment: Payment,
+    status: DisputeStatus,
+    money: Money | None = None,
+    *,
+    is_proven: bool = True,
+    name: str = "D1",
+) -> Payment:
     charge = payment_with(payment.id).current_operation
     assert charge is not None
-    news = DisputeNews("D1", status, payment.money, "fraudulent", DEADLINE)
-    return record_dispute(charge, news)
+    news = DisputeNews(name, status, money or payment.money, "fraudulent", DEADLINE)
+    return record_dispute(charge, news, is_proven=is_proven)
 
 
 def test_a_dispute_is_kept_with_its_deadline_and_reason() -> None:
@@ -183,20 +190,58 @@ def test_what_a_lost_dispute_took_no_refund_gives_back(outcome: Outcome) -> None
 
 def test_a_dispute_of_a_part_is_kept_and_moves_nothing() -> None:
     payment = paid()
-    charge = payment_with(payment.id).current_operation
-    assert charge is not None
-    news = DisputeNews("D1", DisputeStatus.LOST, Money(100, "AED"))
-    assert record_dispute(charge, news).status == PaymentStatus.COMPLETED
+    after = dispute(payment, DisputeStatus.LOST, Money(100, "AED"))
+    assert after.status == PaymentStatus.COMPLETED
     assert Dispute.objects.get().status == "lost"
 
 
 def test_a_dispute_that_is_not_proven_is_kept_and_moves_nothing() -> None:
-    payment = paid()
-    charge = payment_with(payment.id).current_operation
-    assert charge is not None
-    news = DisputeNews("D1", DisputeStatus.LOST, payment.money)
-    after = record_dispute(charge, news, is_proven=False)
+    after = dispute(paid(), DisputeStatus.LOST, is_proven=False)
     assert after.status == PaymentStatus.COMPLETED
+
+
+LOST, WON, COMPLETED, BACK = (
+    DisputeStatus.LOST,
+    DisputeStatus.WON,
+    PaymentStatus.COMPLETED,
+    PaymentStatus.CHARGED_BACK,
+)
+
+
+def test_a_dispute_that_is_proven_after_its_hint_moves_then() -> None:
+    payment = paid()
+    steps = [(LOST, False), (LOST, True), (LOST, True), (WON, False), (WON, True), (WON, True)]
+    after = [dispute(payment, status, is_proven=proven).status for status, proven in steps]
+    assert after == [COMPLETED, BACK, BACK, BACK, COMPLETED, COMPLETED]
+    types = [event.type for event in read_stream(aggregate_of(payment))]
+    assert types[-4:] == ["dispute.lost", "dispute.lost", "dispute.won", "dispute.won"]
+
+
+def test_a_dispute_in_another_currency_is_never_the_whole() -> None:
+    payment = paid()
+    assert dispute(payment, LOST, Money(TAKEN * 10, "JPY")).status == COMPLETED
+    assert (Dispute.objects.get().status, Dispute.objects.get().currency) == ("lost", "JPY")
+
+
+def test_what_is_contested_follows_the_news_and_counts_at_the_end() -> None:
+    payment, small = paid(), Money(100, "AED")
+    dispute(payment, DisputeStatus.OPEN, small)
+    dispute(payment, DisputeStatus.OPEN, payment.money)
+    assert Dispute.objects.get().amount == TAKEN
+    dispute(payment, DisputeStatus.OPEN, small, is_proven=False)
+    assert Dispute.objects.get().amount == TAKEN
+    assert dispute(payment, LOST, small).status == COMPLETED
+    closed_at = Dispute.objects.get().closed_at
+    assert dispute(payment, LOST, payment.money).status == BACK
+    dispute(payment, DisputeStatus.OPEN, small)
+    assert (Dispute.objects.get().amount, Dispute.objects.get().closed_at) == (TAKEN, closed_at)
+
+
+def test_a_dispute_that_was_won_gives_back_nothing_that_another_took() -> None:
+    payment = paid()
+    dispute(payment, LOST)
+    assert dispute(payment, WON, name="D2").status == BACK
+    assert dispute(payment, WON).status == COMPLETED
 
 
 def test_a_dispute_told_twice_or_late_counts_once() -> None:

@@ -11,9 +11,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pytest_django import Settings
 
+from payments import operations
+from payments.errors import OperationInProgress
 from payments.gateways import transport
+from payments.gateways.messages import GatewayResult
+from payments.gateways.registry import gateway_named
 from payments.gateways.wire import Lost, NotSent, WireRequest, WireResponse
 from payments.models import GatewayOperation
+from payments.statuses import OperationKind, Outcome
 from tests import fakes
 
 STRIPE = {
@@ -105,6 +110,43 @@ def test_where_the_answer_was_lost_nobody_else_is_asked(
     assert world.asked == ["paytabs"]
 
 
+def test_a_route_that_was_chosen_before_the_payment_went_elsewhere_is_refused(
+    world: World, process: Callable[..., Any]
+) -> None:
+    """Two calls at once: one reads its routes, then waits for the lock of the other."""
+    world.weather["paytabs"] = Lost("silence")
+    process()
+    lost = GatewayOperation.objects.get()
+    operations.settle(lost, GatewayResult(Outcome.NOT_SENT), heard_from="lookup")
+    late: dict[str, Any] = {"reason": "chosen before", "timeout": timedelta(seconds=5)}
+    stripe, paytabs = gateway_named("stripe"), gateway_named("paytabs")
+    with pytest.raises(OperationInProgress, match="paytabs"):
+        operations.begin(lost.payment_id, OperationKind.CHARGE, stripe, **late)
+    assert GatewayOperation.objects.get() == lost
+    again, is_new = operations.begin(lost.payment_id, OperationKind.CHARGE, paytabs, **late)
+    assert (again.provider, is_new) == ("paytabs", True)
+
+
+@pytest.mark.parametrize(
+    ("outcome", "heard_from"), [(Outcome.NOT_SENT, "answer"), (Outcome.DECLINED, "lookup")]
+)
+def test_what_certainly_took_nothing_leaves_the_payment_to_others(
+    world: World, process: Callable[..., Any], outcome: Outcome, heard_from: str
+) -> None:
+    process()
+    told = GatewayResult(outcome, leaves_another_try=True)
+    first = GatewayOperation.objects.get()
+    operations.settle(first, told, heard_from=heard_from)
+    second, is_new = operations.begin(
+        first.payment_id,
+        OperationKind.CHARGE,
+        gateway_named("stripe"),
+        reason="the next",
+        timeout=timedelta(seconds=5),
+    )
+    assert (second.provider, is_new) == ("stripe", True)
+
+
 def test_a_provider_that_was_named_has_no_stand_in(
     world: World, process: Callable[..., Any]
 ) -> None:
@@ -128,6 +170,27 @@ def test_a_currency_that_nobody_takes_is_refused_at_once(api: Client, world: Wor
     )  # fmt: skip
     assert response.status_code == 400
     assert response.json()["errors"][0]["code"] == "unsupported_currency"
+
+
+def create(api: Client, **facts: Any) -> tuple[int, dict[str, Any]]:
+    body = {"amount": "125.50", "currency": "NGN"} | facts
+    response = api.post("/payments/v2/create", body, "application/json")
+    return response.status_code, response.json()["errors"][0]
+
+
+def test_what_no_provider_can_do_is_a_409_and_not_the_currencys_fault(
+    api: Client, settings: Settings
+) -> None:
+    settings.PROVIDERS = {"flutterwave": {**STRIPE, "secret_key": "FLWSECK_TEST-x"}}
+    settings.PROVIDER_ORDER = ["flutterwave"]
+    status, error = create(api, capture="manual")
+    assert (status, error["code"]) == (409, "not_supported")
+    assert error["detail"] == "No connected provider can do this: authorize."
+    status, error = create(api, currency="KPW")
+    assert (status, error["code"], error["attr"]) == (400, "unsupported_currency", "currency")
+    settings.PROVIDERS = {}
+    status, error = create(api, capture="manual")
+    assert (status, error["code"]) == (400, "unsupported_currency")
 
 
 def test_what_the_first_cannot_express_goes_to_the_next(

@@ -1,6 +1,7 @@
 """PayPal as it is played: orders, payments, its page, its notifications, and our own translator."""
 
 import json
+import sqlite3
 import uuid
 import zlib
 from base64 import b64decode
@@ -293,6 +294,15 @@ def test_nothing_is_taken_that_was_not_approved(sandbox: SandboxProcess, shop: S
     assert_refused(shop.step(ref, "authorize"), 422, "ACTION_DOES_NOT_MATCH_INTENT")
 
 
+LONG_AGO = "2026-01-01T00:00:00Z"
+
+
+def age(sandbox: SandboxProcess) -> None:
+    """Let all that was done have been done long ago: another process's clock cannot be moved."""
+    with sqlite3.connect(sandbox.data / "sandbox.sqlite3", timeout=10) as database:
+        database.execute("UPDATE sandbox_transaction SET created_at = ?", (LONG_AGO,))
+
+
 def test_an_order_is_captured_once_whatever_the_request_is_called(
     sandbox: SandboxProcess, shop: Shop
 ) -> None:
@@ -302,6 +312,9 @@ def test_an_order_is_captured_once_whatever_the_request_is_called(
     assert (first.status_code, again.status_code) == (201, 200)
     assert first.json()["purchase_units"] == again.json()["purchase_units"]
     assert_refused(shop.step(ref, name="n2"), 422, "ORDER_ALREADY_CAPTURED")
+    age(sandbox)
+    (told,) = shop.step(ref, name="n1").json()["purchase_units"][0]["payments"]["captures"]
+    assert told["create_time"] == told["update_time"] == LONG_AGO
     assert (truth(sandbox)["status"], truth(sandbox)["captured"]) == ("captured", "25.00")
 
 

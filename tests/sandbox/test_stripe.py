@@ -349,19 +349,17 @@ def test_what_cannot_happen_is_refused(caller: Caller, verb: str) -> None:
     assert requests.post(url, timeout=10).status_code == 409
 
 
-# --- search, events, faults
+# --- lists, events, faults
 
 
-def test_intents_are_found_by_what_was_noted_on_them(caller: Caller) -> None:
+def test_an_intent_is_listed_once_somebody_pays_on_its_page(caller: Caller) -> None:
     page = caller.page()
-    caller.paid()
-    asked = f"metadata['mine']:'{page['client_reference_id']}'"
-    found = caller.get("/v1/payment_intents/search", query=asked).json()
-    assert (found["object"], found["data"], found["has_more"]) == ("search_result", [], False)
+    found = caller.get("/v1/payment_intents").json()
+    assert (found["object"], found["data"], found["has_more"]) == ("list", [], False)
     caller.act(page["id"], "approve")
-    (intent,) = caller.get("/v1/payment_intents/search", query=asked).json()["data"]
+    (intent,) = caller.get("/v1/payment_intents").json()["data"]
     assert intent == caller.get(f"/v1/payment_intents/{intent['id']}").json()
-    refused(caller.get("/v1/payment_intents/search", query="everything"), 400)
+    assert intent["metadata"]["mine"] == page["client_reference_id"]
 
 
 def test_an_event_is_an_envelope_that_is_signed_anew_for_every_try(

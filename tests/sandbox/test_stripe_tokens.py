@@ -153,13 +153,21 @@ def test_an_intent_that_cannot_be_made_is_refused(
     assert caller.sandbox.truth("stripe") == []
 
 
-def test_intents_are_listed_and_found_by_what_was_noted_on_them(caller: Caller) -> None:
+def test_intents_are_listed_the_newest_first_page_by_page(caller: Caller) -> None:
     first = charged(caller)
     second = charged(caller, **{"metadata[mine]": "order-2"})
     listed = caller.get(PATH).json()
-    assert [each["id"] for each in listed["data"]] == [second["id"], first["id"]]
-    found = caller.get(f"{PATH}/search", query="metadata['mine']:'order-1'").json()
-    assert found["data"] == [first]
+    assert listed["data"] == [second, first]
+    assert listed["has_more"] is False
+    page = caller.get(PATH, limit=1).json()
+    assert (page["data"], page["has_more"]) == ([second], True)
+    rest = caller.get(PATH, limit=1, starting_after=second["id"]).json()
+    assert (rest["data"], rest["has_more"]) == ([first], False)
+    since = {"created[gte]": str(first["created"])}
+    assert caller.get(PATH, **since).json()["data"] == [second, first]
+    later = {"created[gte]": str(int(time.time()) + 60)}
+    assert caller.get(PATH, **later).json()["data"] == []
+    refused(caller.get(PATH, limit=101), 400)
     refused(caller.get(f"/v1/checkout/sessions/{first['id']}"), 404, code="resource_missing")
 
 

@@ -13,13 +13,20 @@ import re
 import zlib
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from pathlib import Path
+from typing import ClassVar, Self
 from urllib.parse import quote
+
+import certifi
 
 from payments.gateways.contract import (
     BY_PAGE,
     Capability,
     Evidence,
+    Facts,
+    Form,
     Gateway,
+    Setting,
     SignatureInvalid,
     Token,
     Unreadable,
@@ -66,6 +73,16 @@ class PayPal(Gateway):
     is the id of the event.
     """
 
+    told: ClassVar[tuple[Setting, ...]] = (
+        Setting("client_id", "CLIENT_ID", is_credential=True),
+        Setting("client_secret", "CLIENT_SECRET", is_credential=True),
+        Setting("webhook_id", "WEBHOOK_ID", is_credential=True),
+        # For sandboxes only; the deploy check refuses both.
+        Setting("test_certificate_hosts", "TEST_CERTIFICATE_HOST", Form.ITEMS),
+        Setting("test_root", "TEST_ROOT"),
+    )
+    home: ClassVar[str] = BASES["live"]
+
     client_id: str
     client_secret: str = field(repr=False)
     webhook_id: str
@@ -83,6 +100,19 @@ class PayPal(Gateway):
 
     def __repr__(self) -> str:
         return f"<PayPal application {self.client_id} at {self.base}>"
+
+    @classmethod
+    def made(cls, told: Facts, usual: Facts) -> Self:
+        mode = "sandbox" if usual["base"] == BASES["sandbox"] else "live"
+        root = Path(told["test_root"] or certifi.where())
+        return cls(
+            told["client_id"],
+            told["client_secret"],
+            told["webhook_id"],
+            certificate_hosts=CERTIFICATE_HOSTS[mode] | set(told["test_certificate_hosts"]),
+            trusted_roots=(root.read_bytes(),),
+            **usual,
+        )
 
     def token_request(self) -> WireRequest:
         pair = f"{self.client_id}:{self.client_secret}".encode()

@@ -8,7 +8,7 @@ from collections.abc import Generator
 
 import structlog
 from django.db import transaction
-from django.db.models import Exists, F, OuterRef, Q, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils import timezone
 from uuid_utils.compat import uuid4
 
@@ -57,12 +57,18 @@ def take(rows: QuerySet[PaymentWebhookEvent]) -> list[PaymentWebhookEvent]:
         free = rows.select_for_update(skip_locked=True, of=("self",)).values_list("pk", flat=True)
         PaymentWebhookEvent.objects.filter(pk__in=list(free[:BATCH])).update(
             status=inbox.Status.PROCESSING,
-            attempts=F("attempts") + 1,
             lease_token=token,
             next_try_at=timezone.now() + inbox.LEASE,
         )
     taken = PaymentWebhookEvent.objects.filter(lease_token=token)
-    return list(taken.order_by("received_at", "pk"))
+    return [_on_a_try(row) for row in taken.order_by("received_at", "pk")]
+
+
+def _on_a_try(row: PaymentWebhookEvent) -> PaymentWebhookEvent:
+    """It is written down with the mark at the try's end: what is not begun is no try."""
+    row.attempts += 1
+    row.tries += 1
+    return row
 
 
 def _give_back(rows: list[PaymentWebhookEvent]) -> None:
@@ -72,7 +78,7 @@ def _give_back(rows: list[PaymentWebhookEvent]) -> None:
             pk__in=[row.pk for row in rows], lease_token=rows[0].lease_token
         )
         now = timezone.now()
-        ours.update(lease_token=None, next_try_at=now, attempts=F("attempts") - 1)
+        ours.update(lease_token=None, next_try_at=now)
 
 
 def try_again(row: PaymentWebhookEvent) -> str:

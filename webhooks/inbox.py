@@ -199,7 +199,7 @@ def put(row: PaymentWebhookEvent, mark: Mark) -> None:
 
 
 def _write_on(row: PaymentWebhookEvent, mark: Mark) -> dict[str, object]:
-    now = timezone.now()
+    now, is_open = timezone.now(), mark.status is Status.PROCESSING
     if mark.error or row.history:
         line = {"at": now.isoformat(), "status": mark.status.value, "error": mark.error[:500]}
         row.history = [*row.history, line]
@@ -210,9 +210,10 @@ def _write_on(row: PaymentWebhookEvent, mark: Mark) -> dict[str, object]:
         "history": row.history,
         "attempts": row.attempts,
         "tries": row.tries,
+        "unended": row.unended + bool(mark.lease_token) if is_open else 0,
         "next_try_at": mark.next_try_at(row.tries),
         "lease_token": mark.lease_token,
-        "processed_at": None if mark.status is Status.PROCESSING else now,
+        "processed_at": None if is_open else now,
     }
     for name, value in facts.items():
         setattr(row, name, value)

@@ -42,7 +42,7 @@ def _as_a_hint(delivery: inbox.Delivery, event: GatewayEvent) -> str:
     if isinstance(row, str):
         return row
     try:
-        return worker.apply(row, event)
+        return worker.given_up(row) or worker.apply(row, event)
     except inbox.Fenced:
         return "accepted"
     except Exception as error:

@@ -10,11 +10,10 @@ from django.utils import timezone
 from pytest_django import Settings
 
 from payments import outcomes
-from payments.gateways.messages import GatewayEvent
 from payments.gateways.registry import gateway_named
 from payments.models import GatewayOperation, Payment, StoredEvent
 from tests.fakes import FakeTransport, notification
-from tests.webhooks.deliveries import deliver, news, open_page, payment_of
+from tests.webhooks.deliveries import deliver, kept, later, news, open_page, payment_of
 from webhooks import inbox, tasks, worker
 from webhooks.models import PaymentWebhookEvent
 
@@ -29,21 +28,8 @@ def _workers_apply(settings: Settings) -> None:
     settings.WEBHOOK_PROCESSING = "worker"
 
 
-def kept(operation: GatewayOperation, **facts: Any) -> tuple[PaymentWebhookEvent, GatewayEvent]:
-    """News of a payment, kept under a lease by somebody who has not applied it yet."""
-    body = news(operation, **facts)
-    (event,) = gateway_named("paytabs").events_in(body)
-    row = inbox.keep(inbox.Delivery("paytabs", body, {}), event, is_leased=True)
-    assert isinstance(row, PaymentWebhookEvent)
-    return row, event
-
-
 def event_types() -> list[str]:
     return list(StoredEvent.objects.values_list("type", flat=True))
-
-
-def later(seconds: float = 0, **more: float) -> time_machine.travel:
-    return time_machine.travel(timezone.now() + timedelta(seconds=seconds, **more), tick=False)
 
 
 def test_while_somebody_is_at_it_the_provider_is_told_that_it_is_kept(
@@ -229,47 +215,3 @@ def test_a_hint_that_came_to_nothing_does_not_stand_in_the_true_news_way(
     assert deliver(body).json()["status"] == "processed"
     row = PaymentWebhookEvent.objects.get()
     assert (row.status, bytes(row.body)) == ("completed", body)
-
-
-@pytest.fixture
-def _broken(operation: GatewayOperation, monkeypatch: pytest.MonkeyPatch) -> None:
-    def die(*_: Any, **__: Any) -> None:
-        raise RuntimeError("in the middle of settling")
-
-    monkeypatch.setattr(outcomes, "apply", die)
-
-
-@pytest.mark.usefixtures("_broken")
-def test_a_provider_that_sends_again_and_again_uses_up_none_of_our_tries(
-    operation: GatewayOperation,
-) -> None:
-    for _ in range(8):
-        assert deliver(news(operation)).status_code == 500
-    row = PaymentWebhookEvent.objects.get()
-    assert (row.attempts, row.tries) == (8, 1)
-    assert row.next_try_at is not None
-    with later(11):
-        assert tasks.apply_due_events() == 1
-    row.refresh_from_db()
-    assert row.tries == 2
-
-
-@pytest.mark.usefixtures("_broken", "_workers_apply")
-def test_a_workers_first_failure_is_tried_again_on_the_first_step(
-    operation: GatewayOperation,
-) -> None:
-    deliver(news(operation))
-    with later():
-        assert tasks.apply_due_events() == 1
-        row = PaymentWebhookEvent.objects.get()
-        assert row.next_try_at == timezone.now() + inbox.RETRIES[0]
-
-
-def test_what_was_taken_and_not_tried_is_no_try(operation: GatewayOperation) -> None:
-    row, _ = kept(operation)
-    with later(minutes=6):
-        (taken,) = worker.take(worker.due())
-    with later(minutes=12):
-        assert worker.try_again(taken).startswith("left")
-    row.refresh_from_db()
-    assert (row.tries, row.attempts) == (1, 1)

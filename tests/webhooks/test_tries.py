@@ -1,0 +1,120 @@
+"""How often an event is taken up: tries of our own, takes without an end, and when a batch ends."""
+
+from typing import Any
+
+import pytest
+from django.utils import timezone
+from pytest_django import Settings
+
+from payments import outcomes
+from payments.gateways.messages import GatewayEvent
+from payments.models import GatewayOperation
+from tests.fakes import FakeTransport
+from tests.webhooks.deliveries import deliver, kept, later, news, open_page
+from webhooks import inbox, roads, tasks, worker
+from webhooks.models import PaymentWebhookEvent
+
+
+@pytest.fixture
+def operation(transactional_db: None, provider: FakeTransport) -> GatewayOperation:
+    return open_page()
+
+
+@pytest.fixture
+def _workers_apply(settings: Settings) -> None:
+    settings.WEBHOOK_PROCESSING = "worker"
+
+
+@pytest.fixture
+def _broken(operation: GatewayOperation, monkeypatch: pytest.MonkeyPatch) -> None:
+    def die(*_: Any, **__: Any) -> None:
+        raise RuntimeError("in the middle of settling")
+
+    monkeypatch.setattr(outcomes, "apply", die)
+
+
+@pytest.mark.usefixtures("_broken")
+def test_a_provider_that_sends_again_and_again_uses_up_none_of_our_tries(
+    operation: GatewayOperation,
+) -> None:
+    for _ in range(8):
+        assert deliver(news(operation)).status_code == 500
+    row = PaymentWebhookEvent.objects.get()
+    assert (row.attempts, row.tries) == (8, 1)
+    assert row.next_try_at is not None
+    with later(11):
+        assert tasks.apply_due_events() == 1
+    row.refresh_from_db()
+    assert row.tries == 2
+
+
+@pytest.mark.usefixtures("_broken", "_workers_apply")
+def test_a_workers_first_failure_is_tried_again_on_the_first_step(
+    operation: GatewayOperation,
+) -> None:
+    deliver(news(operation))
+    with later():
+        assert tasks.apply_due_events() == 1
+        row = PaymentWebhookEvent.objects.get()
+        assert row.next_try_at == timezone.now() + inbox.RETRIES[0]
+
+
+def test_what_was_taken_and_not_tried_is_no_try(operation: GatewayOperation) -> None:
+    row, _ = kept(operation)
+    with later(minutes=6):
+        (taken,) = worker.take(worker.due())
+    with later(minutes=12):
+        assert worker.try_again(taken).startswith("left")
+    row.refresh_from_db()
+    assert (row.tries, row.attempts) == (1, 1)
+
+
+class Killed(BaseException):
+    """What nobody catches: the process is gone."""
+
+
+def die_with(monkeypatch: pytest.MonkeyPatch, deadly: str) -> None:
+    """Applying this event kills whoever does."""
+    apply = worker.apply
+
+    def applied(row: PaymentWebhookEvent, event: GatewayEvent) -> str:
+        if row.event_id == deadly:
+            raise Killed
+        return apply(row, event)
+
+    monkeypatch.setattr(worker, "apply", applied)
+    # Nobody gives back what a killed process had taken.
+    monkeypatch.setattr(worker, "_give_back", lambda _: None)
+
+
+@pytest.mark.usefixtures("_workers_apply")
+def test_an_event_that_kills_its_workers_is_left_to_a_person_and_its_neighbours_are_applied(
+    operation: GatewayOperation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number, each in enumerate((operation, open_page(), open_page())):
+        with later(number / 10):
+            deliver(news(each))
+    deadly = PaymentWebhookEvent.objects.earliest("received_at")
+    die_with(monkeypatch, deadly.event_id)
+    for round_ in range(worker.MOST_UNENDED):
+        with later(minutes=10 * round_ + 1), pytest.raises(Killed):
+            tasks.apply_due_events()
+    with later(hours=1):
+        assert tasks.apply_due_events() == 1
+    deadly.refresh_from_db()
+    assert (deadly.status, deadly.next_try_at, deadly.unended) == ("parked", None, 0)
+    assert "never brought to an end" in deadly.history[-1]["error"]
+    others = PaymentWebhookEvent.objects.exclude(pk=deadly.pk)
+    assert set(others.values_list("status", flat=True)) == {"completed"}
+
+
+def test_a_hint_that_kills_whoever_applies_it_is_not_taken_for_ever(
+    operation: GatewayOperation,
+) -> None:
+    row, event = kept(operation)
+    PaymentWebhookEvent.objects.update(unended=worker.MOST_UNENDED, is_proven=False)
+    hint = inbox.Delivery("paytabs", bytes(row.body), {}, is_proven=False)
+    with later(minutes=6):
+        assert roads.take_in(hint, event) == "accepted"
+    row.refresh_from_db()
+    assert row.status == "parked"

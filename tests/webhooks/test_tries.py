@@ -1,8 +1,11 @@
 """How often an event is taken up: tries of our own, takes without an end, and when a batch ends."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
+import time_machine
+from celery.exceptions import SoftTimeLimitExceeded
 from django.utils import timezone
 from pytest_django import Settings
 
@@ -118,3 +121,47 @@ def test_a_hint_that_kills_whoever_applies_it_is_not_taken_for_ever(
         assert roads.take_in(hint, event) == "accepted"
     row.refresh_from_db()
     assert row.status == "parked"
+
+
+@pytest.mark.usefixtures("_workers_apply")
+def test_a_batch_ends_in_time_and_gives_back_what_it_did_not_begin(
+    operation: GatewayOperation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for each in (operation, open_page(), open_page()):
+        deliver(news(each))
+    apply, start = worker.apply, timezone.now()
+    with time_machine.travel(start, tick=False) as clock:
+
+        def slowly(row: PaymentWebhookEvent, event: GatewayEvent) -> str:
+            clock.shift(worker.TIME / 2)
+            return apply(row, event)
+
+        monkeypatch.setattr(worker, "apply", slowly)
+        assert tasks.apply_due_events() == 2
+        left = PaymentWebhookEvent.objects.get(status="processing")
+        assert (left.lease_token, left.unended, left.next_try_at) == (None, 0, timezone.now())
+        assert tasks.apply_due_events() == 1
+
+
+@pytest.mark.usefixtures("_workers_apply")
+def test_the_tasks_own_limit_ends_the_task_and_not_just_one_event(
+    operation: GatewayOperation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for each in (operation, open_page()):
+        deliver(news(each))
+
+    def late(*_: Any, **__: Any) -> None:
+        raise SoftTimeLimitExceeded
+
+    monkeypatch.setattr(outcomes, "apply", late)
+    with pytest.raises(SoftTimeLimitExceeded):
+        tasks.apply_due_events()
+    begun, left = PaymentWebhookEvent.objects.order_by("received_at")
+    assert (begun.status, begun.tries) == ("failed", 1)
+    assert (left.status, left.lease_token, left.tries) == ("processing", None, 0)
+
+
+def test_a_batch_is_over_well_before_its_tasks_limit_and_its_lease(settings: Settings) -> None:
+    longest = worker.TIME + 2 * settings.CALL_BUDGET
+    assert longest < timedelta(seconds=settings.CELERY_TASK_SOFT_TIME_LIMIT)
+    assert longest < inbox.LEASE

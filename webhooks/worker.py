@@ -5,6 +5,7 @@ a commit of its own. Whoever holds no lease any more changes nothing (see `inbox
 """
 
 from collections.abc import Generator, Iterable
+from contextlib import suppress
 from datetime import timedelta
 from itertools import takewhile
 from uuid import UUID
@@ -107,18 +108,25 @@ def try_again(row: PaymentWebhookEvent) -> str:
 
     Raises SoftTimeLimitExceeded: there the whole task has to end.
     """
-    if not row.is_held():
-        return "left: its lease is over"
     try:
-        return given_up(row) or apply(row, event_in(row))
+        return _tried(row) if row.is_held() else "left: its lease is over"
     except inbox.Fenced as fenced:
         log.warning("webhook_fenced", event_id=row.event_id)
         return f"left: {fenced}"
+
+
+def _tried(row: PaymentWebhookEvent) -> str:
+    """What became of it. Raises Fenced, also where even the failure is not ours to tell."""
+    try:
+        return given_up(row) or apply(row, event_in(row))
+    except inbox.Fenced:
+        raise
     except Unreadable as error:
         inbox.park(row, str(error))
         return f"still not: {error}"
     except SoftTimeLimitExceeded as error:
-        inbox.mark_failed(row, error)
+        with suppress(inbox.Fenced):
+            inbox.mark_failed(row, error)
         raise
     except Exception as error:  # noqa: BLE001 - it is logged and kept by `mark_failed`
         inbox.mark_failed(row, error)

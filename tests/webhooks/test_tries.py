@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 from typing import Any
+from uuid import uuid4
 
 import pytest
 import time_machine
@@ -10,7 +11,9 @@ from django.utils import timezone
 from pytest_django import Settings
 
 from payments import outcomes
+from payments.gateways.contract import Unreadable
 from payments.gateways.messages import GatewayEvent
+from payments.gateways.registry import gateway_named
 from payments.models import GatewayOperation
 from tests.fakes import FakeTransport
 from tests.webhooks.deliveries import deliver, kept, later, news, open_page
@@ -165,3 +168,44 @@ def test_a_batch_is_over_well_before_its_tasks_limit_and_its_lease(settings: Set
     longest = worker.TIME + 2 * settings.CALL_BUDGET
     assert longest < timedelta(seconds=settings.CELERY_TASK_SOFT_TIME_LIMIT)
     assert longest < inbox.LEASE
+
+
+def fail_after_losing_the_lease(error: Exception) -> Any:
+    """Apply so slowly that somebody else takes over, and fail then."""
+
+    def applied(*_: Any, **__: Any) -> None:
+        PaymentWebhookEvent.objects.update(lease_token=uuid4())
+        raise error
+
+    return applied
+
+
+@pytest.mark.parametrize("error", [RuntimeError(), Unreadable("not any more")])
+def test_who_fails_after_another_took_over_leaves_it_to_them(
+    operation: GatewayOperation, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    kept(operation)
+    monkeypatch.setattr(worker, "apply", fail_after_losing_the_lease(error))
+    with later(minutes=6):
+        ((_, answer),) = worker.work_off()
+    assert answer.startswith("left")
+    assert PaymentWebhookEvent.objects.get().status == "processing"
+
+
+def test_the_tasks_limit_ends_it_also_after_another_took_over(
+    operation: GatewayOperation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept(operation)
+    monkeypatch.setattr(worker, "apply", fail_after_losing_the_lease(SoftTimeLimitExceeded()))
+    with later(minutes=6), pytest.raises(SoftTimeLimitExceeded):
+        tasks.apply_due_events()
+
+
+def test_a_hint_that_fails_after_another_took_over_is_accepted(
+    operation: GatewayOperation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    body = news(operation)
+    (event,) = gateway_named("paytabs").events_in(body)
+    monkeypatch.setattr(worker, "apply", fail_after_losing_the_lease(RuntimeError()))
+    assert roads.take_in(inbox.Delivery("paytabs", body, {}, is_proven=False), event) == "accepted"
+    assert PaymentWebhookEvent.objects.get().status == "processing"

@@ -1,14 +1,19 @@
 """The cache in Redis that outlives Redis: while it is gone or hangs, each process counts alone."""
 
+import os
 import threading
 import time
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any
 
+import redis
 import structlog
 from django.core.cache.backends.locmem import LocMemCache
-from django.core.cache.backends.redis import RedisCache
+from django.core.cache.backends.redis import RedisCache, RedisCacheClient
+from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
+from redis.retry import Retry
 
 log = structlog.get_logger(__name__)
 _LEFT_ALONE_FOR = 2.0
@@ -59,6 +64,25 @@ def _surviving(name: str) -> Callable[..., Any]:
     return method
 
 
+@lru_cache(maxsize=8)
+def _client_at(address: str, **options: Any) -> redis.Redis:
+    """This process's own, for all its threads; Django would make one for every question."""
+    return redis.Redis.from_url(address, retry=Retry(NoBackoff(), 0), **options)
+
+
+# A child that shared its parent's socket would read its parent's answers.
+os.register_at_fork(after_in_child=_client_at.cache_clear)
+
+
+class _KeptClient(RedisCacheClient):
+    def __init__(self, servers: list[str], **options: Any) -> None:
+        super().__init__(servers, **options)
+        self._address, self._options = servers[0], options
+
+    def get_client(self, key: Any = None, *, write: bool = False) -> redis.Redis:
+        return _client_at(self._address, **self._options)
+
+
 class SurvivingRedisCache(RedisCache):
     """Redis; and where it fails, memory of this process until it is asked again.
 
@@ -67,6 +91,7 @@ class SurvivingRedisCache(RedisCache):
 
     def __init__(self, server: str, params: dict[str, Any]) -> None:
         super().__init__(server, params)
+        self._class = _KeptClient
         kept = {name: value for name, value in params.items() if name != "OPTIONS"}
         self._meanwhile = LocMemCache(server, kept | {"OPTIONS": {"MAX_ENTRIES": 100_000}})
 

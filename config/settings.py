@@ -9,6 +9,7 @@ from config import breakers, parsers, providers, stores
 from config.console import CONSOLE
 from config.environment import read_process_environment, stop_if_refused
 from config.logs import configure_structlog, logging_settings
+from config.timetable import hourly, sweep
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 VAR = BASE_DIR / "var"
@@ -112,34 +113,15 @@ CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_TIMEZONE = "UTC"
 CELERY_BEAT_SCHEDULE = {
-    "recover-open-operations": {
-        "task": "payments.tasks.recover_open_operations",
-        "schedule": RECOVERY_SWEEP_INTERVAL,
-        # A sweep that waited for longer than to the next one has nothing left to do.
-        "options": {"expires": RECOVERY_SWEEP_INTERVAL.total_seconds()},
-    },
-    "apply-due-webhook-events": {
-        "task": "webhooks.tasks.apply_due_events",
-        "schedule": WEBHOOK_SWEEP_INTERVAL,
-        "options": {"expires": WEBHOOK_SWEEP_INTERVAL.total_seconds()},
-    },
-    "cleanup-webhook-events": {
-        "task": "webhooks.tasks.cleanup_webhook_events",
-        "schedule": timedelta(hours=1),
-    },
-    "prune-idempotency-keys": {
-        "task": "payments.tasks.prune_idempotency_keys",
-        "schedule": timedelta(hours=1),
-    },
-    "sweep-breakers": {
-        "task": "payments.tasks.sweep_breakers",
-        "schedule": BREAKER_SWEEP_INTERVAL,
-        "options": {"expires": BREAKER_SWEEP_INTERVAL.total_seconds()},
-    },
-    "prune-gateway-calls": {
-        "task": "payments.tasks.prune_gateway_calls",
-        "schedule": timedelta(hours=1),
-    },
+    "recover-open-operations": sweep(
+        "payments.tasks.recover_open_operations", RECOVERY_SWEEP_INTERVAL
+    ),
+    "return-orphans": sweep("payments.tasks.return_orphans", RECOVERY_SWEEP_INTERVAL),
+    "apply-due-webhook-events": sweep("webhooks.tasks.apply_due_events", WEBHOOK_SWEEP_INTERVAL),
+    "sweep-breakers": sweep("payments.tasks.sweep_breakers", BREAKER_SWEEP_INTERVAL),
+    "cleanup-webhook-events": hourly("webhooks.tasks.cleanup_webhook_events"),
+    "prune-idempotency-keys": hourly("payments.tasks.prune_idempotency_keys"),
+    "prune-gateway-calls": hourly("payments.tasks.prune_gateway_calls"),
 }
 
 # What we are made of.

@@ -98,7 +98,7 @@ class PaymentWebhookEventAdmin(ReadOnlyAdmin):
             {
                 "fields": (
                     ("provider", "type"),
-                    ("shown_status", "attempts"),
+                    ("shown_status", "attempts", "tries", "unended"),
                     ("event_id", "external_event_id"),
                     ("received_at", "processed_at"),
                     ("next_try_at", "story"),

@@ -37,7 +37,7 @@ from webhooks.models import KnownDelivery, PaymentWebhookEvent
 log = structlog.get_logger(__name__)
 Status = PaymentWebhookEvent.Status
 LEASE = timedelta(minutes=5)
-# When to try again after the first, second, … attempt; after the last it is a person's turn.
+# When to try again after the first, second, … try; after the last it is a person's turn.
 RETRIES = tuple(timedelta(seconds=s) for s in (10, 60, 300, 3600, 6 * 3600, 24 * 3600))
 _WORDS = {Status.COMPLETED: "processed", Status.IGNORED: "ignored", Status.PARKED: "accepted"}
 
@@ -75,9 +75,10 @@ class Mark:
     lease_token: UUID | None = None
     lease_ends_at: datetime | None = None
 
-    def next_try_at(self, attempts: int) -> datetime | None:
+    def next_try_at(self, tries: int) -> datetime | None:
         """When somebody should take the row up (again)."""
-        later = RETRIES[attempts - 1 : attempts] if self.may_retry else ()
+        step = max(tries, 1)
+        later = RETRIES[step - 1 : step] if self.may_retry else ()
         return timezone.now() + later[0] if later else self.lease_ends_at
 
 
@@ -186,6 +187,7 @@ def _new_row(delivery: Delivery, event: GatewayEvent, attempts: int) -> PaymentW
         type=event.type[:80],
         correlation_id=context.current().correlation_id,
         attempts=attempts,
+        tries=attempts,
         **_as_it_came(delivery),
     )
 
@@ -199,7 +201,7 @@ def put(row: PaymentWebhookEvent, mark: Mark) -> None:
 
 
 def _write_on(row: PaymentWebhookEvent, mark: Mark) -> dict[str, object]:
-    now = timezone.now()
+    now, is_open = timezone.now(), mark.status is Status.PROCESSING
     if mark.error or row.history:
         line = {"at": now.isoformat(), "status": mark.status.value, "error": mark.error[:500]}
         row.history = [*row.history, line]
@@ -209,9 +211,11 @@ def _write_on(row: PaymentWebhookEvent, mark: Mark) -> dict[str, object]:
         "error": mark.error[:500],
         "history": row.history,
         "attempts": row.attempts,
-        "next_try_at": mark.next_try_at(row.attempts),
+        "tries": row.tries,
+        "unended": row.unended + bool(mark.lease_token) if is_open else 0,
+        "next_try_at": mark.next_try_at(row.tries),
         "lease_token": mark.lease_token,
-        "processed_at": None if mark.status is Status.PROCESSING else now,
+        "processed_at": None if is_open else now,
     }
     for name, value in facts.items():
         setattr(row, name, value)

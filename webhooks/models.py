@@ -13,7 +13,9 @@ class PaymentWebhookEvent(models.Model):
 
     `next_try_at` is when somebody should take it up (again): the end of its holder's lease while
     it is `processing`, the next attempt after a failure, null where nothing is left to do by
-    machine. Only who holds `lease_token` may finish it.
+    machine. Only who holds `lease_token` may finish it. `attempts` counts whoever tried, deliveries
+    that came again among them; `tries` only the first and our own, by which the next is put off;
+    `unended` how often it was taken since anybody came to an end with it.
     """
 
     class Status(models.TextChoices):
@@ -38,6 +40,8 @@ class PaymentWebhookEvent(models.Model):
         "payments.Payment", models.PROTECT, null=True, blank=True, related_name="webhook_events"
     )
     attempts = models.PositiveSmallIntegerField(default=1)
+    tries = models.PositiveSmallIntegerField(default=1, db_default=1)
+    unended = models.PositiveSmallIntegerField(default=0, db_default=0)
     next_try_at = models.DateTimeField(null=True, blank=True)
     lease_token = models.UUIDField(null=True, blank=True)
     error = models.CharField(max_length=500, blank=True)

@@ -9,6 +9,7 @@ from django.core.cache import cache
 from payments.gateways.messages import GatewayEvent
 from payments.services.gateway_events import concerns_us
 from webhooks import inbox, seen, worker
+from webhooks.models import PaymentWebhookEvent
 
 log = structlog.get_logger(__name__)
 _WAKING = "webhooks:waking"
@@ -42,9 +43,16 @@ def _as_a_hint(delivery: inbox.Delivery, event: GatewayEvent) -> str:
     if isinstance(row, str):
         return row
     try:
-        return worker.apply(row, event)
+        return _applied(row, event)
     except inbox.Fenced:
-        return "accepted"
+        return "accepted"  # somebody else has taken it over
+
+
+def _applied(row: PaymentWebhookEvent, event: GatewayEvent) -> str:
+    try:
+        return worker.given_up(row) or worker.apply(row, event)
+    except inbox.Fenced:
+        raise
     except Exception as error:
         inbox.mark_failed(row, error)
         raise

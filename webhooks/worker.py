@@ -4,9 +4,14 @@ Rows are taken in batches under one lease, in order per payment, and applied one
 a commit of its own. Whoever holds no lease any more changes nothing (see `inbox.Fenced`).
 """
 
-from collections.abc import Generator
+from collections.abc import Generator, Iterable
+from contextlib import suppress
+from datetime import timedelta
+from itertools import takewhile
+from uuid import UUID
 
 import structlog
+from celery.exceptions import SoftTimeLimitExceeded
 from django.db import transaction
 from django.db.models import Exists, F, OuterRef, Q, QuerySet
 from django.utils import timezone
@@ -22,14 +27,23 @@ from webhooks import inbox
 from webhooks.models import PaymentWebhookEvent
 
 BATCH = 100
+# After so many takes that nobody ended, applying it is believed to kill whoever does.
+MOST_UNENDED = 3
+# The last row begun may ask its provider for CALL_BUDGET, twice, and all is over before
+# the task's soft limit, and before the batch's lease.
+TIME = timedelta(minutes=2)
 log = structlog.get_logger(__name__)
 
 
 def work_off() -> Generator[tuple[PaymentWebhookEvent, str], None, None]:
-    """Apply everything that is due, batch by batch; yields each event and what became of it."""
-    while rows := take(due()):
+    """Apply what is due, batch by batch, for a while; yields each event and what became of it.
+
+    What is not begun by then is given back. Raises SoftTimeLimitExceeded.
+    """
+    ends_at = timezone.now() + TIME
+    while timezone.now() < ends_at and (rows := take(due())):
         try:
-            while rows:
+            while rows and timezone.now() < ends_at:
                 row = rows.pop(0)
                 yield row, try_again(row)
         finally:
@@ -54,15 +68,29 @@ def take(rows: QuerySet[PaymentWebhookEvent]) -> list[PaymentWebhookEvent]:
     """Lease some of these rows to ourselves; what another is taking right now is left to them."""
     token = uuid4()
     with transaction.atomic(durable=True):
-        free = rows.select_for_update(skip_locked=True, of=("self",)).values_list("pk", flat=True)
-        PaymentWebhookEvent.objects.filter(pk__in=list(free[:BATCH])).update(
+        free = rows.select_for_update(skip_locked=True, of=("self",)).values_list("pk", "unended")
+        PaymentWebhookEvent.objects.filter(pk__in=_together(free[:BATCH])).update(
             status=inbox.Status.PROCESSING,
-            attempts=F("attempts") + 1,
+            unended=F("unended") + 1,
             lease_token=token,
             next_try_at=timezone.now() + inbox.LEASE,
         )
     taken = PaymentWebhookEvent.objects.filter(lease_token=token)
-    return list(taken.order_by("received_at", "pk"))
+    return [_on_a_try(row) for row in taken.order_by("received_at", "pk")]
+
+
+def _together(free: Iterable[tuple[UUID, int]]) -> list[UUID]:
+    """What may share a batch. Of one that died, any row may be the cause: each is taken alone."""
+    rows = list(free)
+    fresh = [pk for pk, _ in takewhile(lambda row: not row[1], rows)]
+    return fresh or [pk for pk, _ in rows[:1]]
+
+
+def _on_a_try(row: PaymentWebhookEvent) -> PaymentWebhookEvent:
+    """It is written down with the mark at the try's end: what is not begun is no try."""
+    row.attempts += 1
+    row.tries += 1
+    return row
 
 
 def _give_back(rows: list[PaymentWebhookEvent]) -> None:
@@ -72,22 +100,48 @@ def _give_back(rows: list[PaymentWebhookEvent]) -> None:
             pk__in=[row.pk for row in rows], lease_token=rows[0].lease_token
         )
         now = timezone.now()
-        ours.update(lease_token=None, next_try_at=now, attempts=F("attempts") - 1)
+        ours.update(lease_token=None, next_try_at=now, unended=F("unended") - 1)
 
 
 def try_again(row: PaymentWebhookEvent) -> str:
-    """Apply one event whose lease we hold. What goes wrong is written down and hinders nobody."""
+    """Apply one event whose lease we hold. What goes wrong is written down and hinders nobody.
+
+    Raises SoftTimeLimitExceeded: there the whole task has to end.
+    """
     try:
-        return apply(row, event_in(row)) if row.is_held() else "left: its lease is over"
+        return _tried(row) if row.is_held() else "left: its lease is over"
     except inbox.Fenced as fenced:
         log.warning("webhook_fenced", event_id=row.event_id)
         return f"left: {fenced}"
+
+
+def _tried(row: PaymentWebhookEvent) -> str:
+    """What became of it. Raises Fenced, also where even the failure is not ours to tell."""
+    try:
+        return given_up(row) or apply(row, event_in(row))
+    except inbox.Fenced:
+        raise
     except Unreadable as error:
         inbox.park(row, str(error))
         return f"still not: {error}"
+    except SoftTimeLimitExceeded as error:
+        with suppress(inbox.Fenced):
+            inbox.mark_failed(row, error)
+        raise
     except Exception as error:  # noqa: BLE001 - it is logged and kept by `mark_failed`
         inbox.mark_failed(row, error)
         return f"failed: {error if isinstance(error, DomainError) else type(error).__name__}"
+
+
+def given_up(row: PaymentWebhookEvent) -> str:
+    """Park an event that its takers died of; answers so, or nothing. Raises Fenced."""
+    if row.unended <= MOST_UNENDED:
+        return ""
+    times = row.unended - 1
+    reason = f"Taken {times} times and never brought to an end: it may kill whoever applies it."
+    log.error("webhook_given_up", provider=row.provider, event_id=row.event_id, takes=times)
+    inbox.park(row, reason)
+    return "accepted"
 
 
 def apply(row: PaymentWebhookEvent, event: GatewayEvent) -> str:

@@ -1,8 +1,10 @@
 """Redis may die or hang: looks and counters go on in the process, and nothing waits for long."""
 
+import os
 import socket
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from django.test import RequestFactory
@@ -84,3 +86,32 @@ def test_limits_count_in_the_process_meanwhile(dead: str, settings: Settings) ->
     waits = [seconds_to_wait(request, "default", "somebody") for _ in range(5)]
     assert waits[:3] == [0, 0, 0]
     assert all(wait > 0 for wait in waits[3:])
+
+
+@pytest.mark.parametrize("kind", ["hung", "dead"])
+def test_redis_is_waited_for_once_and_briefly(kind: str, request: pytest.FixtureRequest) -> None:
+    cache, started = cache_at(request.getfixturevalue(kind)), time.monotonic()
+    cache.get("seen")
+    assert time.monotonic() - started < 0.5
+
+
+def client_of(cache: SurvivingRedisCache) -> object:
+    return cache._cache.get_client()
+
+
+def test_all_threads_of_a_process_share_one_client(dead: str) -> None:
+    with ThreadPoolExecutor(1) as other:
+        theirs = other.submit(lambda: client_of(cache_at(dead))).result()
+    cache = cache_at(dead)
+    assert client_of(cache) is theirs
+    assert cache._cache.get_client(write=True) is theirs
+
+
+def test_a_forked_child_makes_its_own_client(dead: str) -> None:
+    cache = cache_at(dead)
+    before = client_of(cache)
+    child = os.fork()
+    if not child:
+        os._exit(client_of(cache) is before)
+    _, status = os.waitpid(child, 0)
+    assert os.waitstatus_to_exitcode(status) == 0

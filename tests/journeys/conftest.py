@@ -102,6 +102,7 @@ def sweep_after(**later: float) -> None:
     """Let time pass, and recovery run."""
     with time_machine.travel(time.time() + timedelta(**later).total_seconds(), tick=True):
         tasks.recover_open_operations.run()
+        tasks.return_orphans.run()
 
 
 def taken(sandbox: SandboxProcess, provider: str = "paytabs") -> list[str]:

@@ -1,14 +1,21 @@
 """A payment whose page is open, and PayTabs' signed news of it."""
 
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
+import time_machine
 from django.test import Client
+from django.utils import timezone
 
 from payments.crypto.signatures import hmac_hex
+from payments.gateways.messages import GatewayEvent
+from payments.gateways.registry import gateway_named
 from payments.models import GatewayOperation, Payment
 from tests.callers import caller
 from tests.fakes import notification
+from webhooks import inbox
+from webhooks.models import PaymentWebhookEvent
 
 KEY = "STESTONLY01-TESTONLYKEY02-TESTONLY03"
 Deliver = Callable[..., Any]
@@ -39,3 +46,16 @@ def news(operation: GatewayOperation, status: str = "A", **facts: Any) -> bytes:
 
 def payment_of(operation: GatewayOperation) -> Payment:
     return Payment.objects.get(pk=operation.payment_id)
+
+
+def kept(operation: GatewayOperation, **facts: Any) -> tuple[PaymentWebhookEvent, GatewayEvent]:
+    """News of a payment, kept under a lease by somebody who has not applied it yet."""
+    body = news(operation, **facts)
+    (event,) = gateway_named("paytabs").events_in(body)
+    row = inbox.keep(inbox.Delivery("paytabs", body, {}), event, is_leased=True)
+    assert isinstance(row, PaymentWebhookEvent)
+    return row, event
+
+
+def later(seconds: float = 0, **more: float) -> time_machine.travel:
+    return time_machine.travel(timezone.now() + timedelta(seconds=seconds, **more), tick=False)

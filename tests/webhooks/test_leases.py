@@ -10,11 +10,10 @@ from django.utils import timezone
 from pytest_django import Settings
 
 from payments import outcomes
-from payments.gateways.messages import GatewayEvent
 from payments.gateways.registry import gateway_named
 from payments.models import GatewayOperation, Payment, StoredEvent
 from tests.fakes import FakeTransport, notification
-from tests.webhooks.deliveries import deliver, news, open_page, payment_of
+from tests.webhooks.deliveries import deliver, kept, later, news, open_page, payment_of
 from webhooks import inbox, tasks, worker
 from webhooks.models import PaymentWebhookEvent
 
@@ -29,21 +28,8 @@ def _workers_apply(settings: Settings) -> None:
     settings.WEBHOOK_PROCESSING = "worker"
 
 
-def kept(operation: GatewayOperation, **facts: Any) -> tuple[PaymentWebhookEvent, GatewayEvent]:
-    """News of a payment, kept under a lease by somebody who has not applied it yet."""
-    body = news(operation, **facts)
-    (event,) = gateway_named("paytabs").events_in(body)
-    row = inbox.keep(inbox.Delivery("paytabs", body, {}), event, is_leased=True)
-    assert isinstance(row, PaymentWebhookEvent)
-    return row, event
-
-
 def event_types() -> list[str]:
     return list(StoredEvent.objects.values_list("type", flat=True))
-
-
-def later(seconds: float = 0, **more: float) -> time_machine.travel:
-    return time_machine.travel(timezone.now() + timedelta(seconds=seconds, **more), tick=False)
 
 
 def test_while_somebody_is_at_it_the_provider_is_told_that_it_is_kept(

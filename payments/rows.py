@@ -195,8 +195,8 @@ def _fields(model: type[Model], names: tuple[str, ...] = ()) -> _Fields:
 
 
 def _written(model: type[Model]) -> _Fields:
-    """What a new row is given; the rest is the database's to say."""
-    return tuple(each for each in _fields(model) if not each.db_returning)
+    """What a new row is given: everything but the number that the database makes for it."""
+    return tuple(each for each in _fields(model) if each is not model._meta.auto_field)
 
 
 def _values(row: Model, fields: _Fields, *, is_new: bool = False) -> list[Any]:

@@ -43,8 +43,9 @@ def _redact_leaf(value: str | int | bytes, name: str) -> Any:
         return HIDDEN
     if isinstance(value, bytes):
         return f"[{len(value)} bytes]"
-    may_be_a_card = isinstance(value, str) and len(value) >= _SHORTEST_CARD
-    return _CARD_NUMBER.sub(HIDDEN, value) if may_be_a_card else value
+    if isinstance(value, int) or len(value) < _SHORTEST_CARD:
+        return value
+    return _CARD_NUMBER.sub(HIDDEN, value)
 
 
 @lru_cache(maxsize=4096)

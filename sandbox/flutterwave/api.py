@@ -81,8 +81,9 @@ def _amount(body: Body, currency: str) -> int:
 
 def transactions(request: HttpRequest, query: Body) -> Body:
     """GET /v3/transactions?tx_ref=&status=&page=: the newest first."""
-    found = [records.transaction(each) for each in records.ours("charge")]
-    found = _only(found, query, "tx_ref", "status", "currency")
+    named = {"reference": query["tx_ref"]} if query.get("tx_ref") else {}
+    found = [records.transaction(each) for each in records.ours("charge", **named)]
+    found = _only(found, query, "status", "currency")
     return _page("Transactions fetched", found, query)
 
 
@@ -102,9 +103,8 @@ def _page(message: str, found: list[Body], query: Body) -> Body:
 
 def verify_by_reference(request: HttpRequest, query: Body) -> Body:
     """GET /v3/transactions/verify_by_reference?tx_ref="""
-    named = query.get("tx_ref", "")
-    entry = next((each for each in records.ours("charge") if each.reference == named), None)
-    return _verified(entry)
+    found = records.ours("charge", reference=query.get("tx_ref", ""))
+    return _verified(found[0] if found else None)
 
 
 def verify(request: HttpRequest, query: Body, number: int) -> Body:

@@ -54,14 +54,14 @@ def number_of(entry: Transaction) -> int:
     return _FIRST_NUMBER + int(entry.pk)
 
 
-def ours(kind: str) -> list[Transaction]:
-    """All of a kind, the newest first."""
+def ours(kind: str, **facts: Any) -> list[Transaction]:
+    """Those of a kind, the newest first."""
     found = Transaction.objects.select_related("payment", "parent")
-    return list(found.filter(payment__company=NAME, kind=kind).order_by("-pk"))
+    return list(found.filter(payment__company=NAME, kind=kind, **facts).order_by("-pk"))
 
 
 def numbered(number: int, kind: str) -> Transaction | None:
-    return next((entry for entry in ours(kind) if number_of(entry) == number), None)
+    return next(iter(ours(kind, pk=number - _FIRST_NUMBER)), None)
 
 
 def page_of(payment: Payment) -> Transaction:

@@ -9,6 +9,7 @@ from django.db import transaction
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.http import require_http_methods
 
+from sandbox import notices
 from sandbox.companies import COMPANIES
 from sandbox.dials import DialRefused, shown, throw_away_dice, turn
 from sandbox.models import ActRefused, Dials, Notice, Payment
@@ -93,8 +94,11 @@ def act(request: HttpRequest, company: str, ref: str, verb: str) -> HttpResponse
 
 @require_http_methods(["POST"])
 def reset(request: HttpRequest) -> HttpResponse:
-    """Forget everything: payments, notices, dials and the state of the dice."""
-    with transaction.atomic():
+    """Forget everything: payments, notices, dials and the state of the dice.
+
+    What is being delivered right now is waited for: afterwards nobody hears of what was.
+    """
+    with notices.silence(), transaction.atomic():
         for model in (Notice, Payment, Dials):
             model.objects.all().delete()
     throw_away_dice()

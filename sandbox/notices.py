@@ -9,7 +9,8 @@ import logging
 import threading
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -22,10 +23,12 @@ from sandbox.models import Dials, Notice
 
 TIMEOUT_SECONDS = 10
 LONGEST_SLEEP_SECONDS = 1.0
+LONGEST_HUSH_SECONDS = 2.0
 # Notices that came up together are spread over this time when they are shuffled.
 SHUFFLE_SECONDS = 0.5
 logger = logging.getLogger(__name__)
 _wake = threading.Event()
+_sending = threading.Lock()
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,13 +127,32 @@ class Sender:
 
     def _send_or_sleep(self) -> None:
         _wake.clear()
-        waiting = Notice.objects.filter(status=Notice.Status.WAITING)
-        notice = waiting.order_by("due_at", "id").first()
-        seconds = (notice.due_at - timezone.now()).total_seconds() if notice else None
-        if notice and seconds is not None and seconds <= 0:
-            _note(notice, *_deliver(notice))
-        else:
-            _wake.wait(min(seconds or LONGEST_SLEEP_SECONDS, LONGEST_SLEEP_SECONDS))
+        with _sending:
+            seconds = _send_what_is_due()
+        if seconds > 0:
+            _wake.wait(min(seconds, LONGEST_SLEEP_SECONDS))
+
+
+def _send_what_is_due() -> float:
+    """Send the first notice whose time has come; answers the seconds until the next one's."""
+    waiting = Notice.objects.filter(status=Notice.Status.WAITING)
+    if (notice := waiting.order_by("due_at", "id").first()) is None:
+        return LONGEST_SLEEP_SECONDS
+    seconds = (notice.due_at - timezone.now()).total_seconds()
+    if seconds <= 0:
+        _note(notice, *_deliver(notice))
+    return seconds
+
+
+@contextmanager
+def silence() -> Iterator[None]:
+    """Nothing is sent meanwhile, and nothing is still under way (unless it hangs)."""
+    is_ours = _sending.acquire(timeout=LONGEST_HUSH_SECONDS)
+    try:
+        yield
+    finally:
+        if is_ours:
+            _sending.release()
 
 
 def _note(notice: Notice, delivered: bool, answer: str) -> None:

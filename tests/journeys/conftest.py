@@ -27,12 +27,16 @@ def running_sandbox(
 
 
 @pytest.fixture
-def sandbox(running_sandbox: SandboxProcess, settings: Settings) -> SandboxProcess:
-    """Five companies, as the service is told to find them; PayTabs where none is named."""
+def sandbox(running_sandbox: SandboxProcess, settings: Settings) -> Iterator[SandboxProcess]:
+    """Five companies, as the service is told to find them; PayTabs where none is named.
+
+    What a company has still to say at the end of a test must not be heard in the next one.
+    """
     running_sandbox.reset()
     settings.PROVIDERS = providers.settings_for(running_sandbox, settings.PROVIDERS["paytabs"])
     settings.PROVIDER_ORDER = ["paytabs"]
-    return running_sandbox
+    yield running_sandbox
+    running_sandbox.reset()
 
 
 class Merchant:

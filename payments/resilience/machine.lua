@@ -40,6 +40,10 @@ local function refused(now, changes)
     return redis.call('ZCARD', LEASES) >= limits.half_open_max and 'half-open' or ''
 end
 
+local function stays_open(now)
+    return circuit.state == OPEN and (circuit.mode ~= AUTO or now < circuit.open_until)
+end
+
 -- --- judgement
 
 local function judged_trial(now, failed, slow)
@@ -184,7 +188,7 @@ end
 
 function ask.trip(now, reason, given)
     now = at(now)
-    return reply(now, circuit.state == OPEN and {} or {open(now, reason, tonumber(given))})
+    return reply(now, stays_open(now) and {} or {open(now, reason, tonumber(given))})
 end
 
 function ask.probe(now, reason)

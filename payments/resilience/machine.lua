@@ -40,6 +40,10 @@ local function refused(now, changes)
     return redis.call('ZCARD', LEASES) >= limits.half_open_max and 'half-open' or ''
 end
 
+local function stays_open(now)
+    return circuit.state == OPEN and (circuit.mode ~= AUTO or now < circuit.open_until)
+end
+
 -- --- judgement
 
 local function judged_trial(now, failed, slow)
@@ -80,13 +84,23 @@ end
 
 -- --- what is asked
 
+-- A circuit without trouble says under which generation; whoever batches calls goes by that.
+local function calm()
+    local is_calm = circuit.state == CLOSED and total.failures == 0 and total.slow == 0
+    return is_calm and circuit.generation or -1
+end
+
+local function answer(reason, waiting, generation, probe, changes)
+    return {circuit.state, reason, waiting, generation, probe, changes, calm(), circuit.rank}
+end
+
 local function reply(now, changes)
-    return {circuit.state, '', wait(now), 0, 0, changes}
+    return answer('', wait(now), 0, 0, changes)
 end
 
 local function refusal(now, changes, reason)
     local waits = {['forced-open'] = limits.reset_timeout, ['half-open'] = TRIAL_TIME}
-    return {circuit.state, reason, waits[reason] or wait(now), 0, 0, changes}
+    return answer(reason, waits[reason] or wait(now), 0, 0, changes)
 end
 
 local ask = {}
@@ -106,7 +120,7 @@ function ask.enter(now, mode, epoch, rank)
     end
     local is_trial = circuit.mode == AUTO and circuit.state == HALF_OPEN
     local probe = is_trial and lease(now) or 0
-    return {circuit.state, '', wait(now), circuit.generation, probe, changes}
+    return answer('', wait(now), circuit.generation, probe, changes)
 end
 
 function ask.leave(now, generation, probe, outcome, duration)
@@ -134,6 +148,39 @@ function ask.leave(now, generation, probe, outcome, duration)
     return reply(now, judged(now, failed, slow))
 end
 
+-- Calls that a process kept for a moment: each passed, and those that ended ended well, `age` ago.
+-- They count in the bucket of that time; what a window has forgotten by now counts for life alone.
+function ask.settle(now, generation, fires, age, ended)
+    now = at(now)
+    local slot = math.floor((now - age) / limits.bucket_width)
+    local dated = slot == circuit.slot and bucket or bucket_at(place(slot))
+    local is_dated = slot > circuit.slot - limits.buckets
+    local changes, samples = {}, {}
+    totals.fires = totals.fires + fires
+    if is_dated then
+        total.fires, dated.fires = total.fires + fires, dated.fires + fires
+    end
+    for duration in string.gmatch(ended, '%S+') do
+        add_result(totals, duration, 0, 0, 0)
+        if tonumber(generation) ~= circuit.generation then
+            totals.late = totals.late + 1
+        elseif is_dated then
+            add_result(total, duration, 0, 0, 0)
+            add_result(dated, duration, 0, 0, 0)
+            samples[#samples + 1] = duration
+            changes[#changes + 1] = judged(now, 0, 0)[1]
+        end
+    end
+    if is_dated then
+        redis.call('HSET', CIRCUIT, 'b' .. place(slot), text_of(dated))
+    end
+    if #samples > 0 then
+        redis.call('RPUSH', KEYS[3 + place(slot)], unpack(samples))
+        redis.call('LTRIM', KEYS[3 + place(slot)], -limits.samples, -1)
+    end
+    return reply(now, changes)
+end
+
 function ask.obey(now, mode, epoch, rank)
     now = at(now)
     return reply(now, heard(now, mode, tonumber(epoch), tonumber(rank)))
@@ -141,7 +188,7 @@ end
 
 function ask.trip(now, reason, given)
     now = at(now)
-    return reply(now, circuit.state == OPEN and {} or {open(now, reason, tonumber(given))})
+    return reply(now, stays_open(now) and {} or {open(now, reason, tonumber(given))})
 end
 
 function ask.probe(now, reason)

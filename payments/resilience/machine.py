@@ -67,7 +67,7 @@ class Machine(Circuit):
 
     def trip(self, now: int, reason: str, wait: int = 0) -> Reply:
         now = self.at(now)
-        return self.reply(now, () if self.state is OPEN else (self.open(now, reason, wait),))
+        return self.reply(now, () if self._stays_open(now) else (self.open(now, reason, wait),))
 
     def probe(self, now: int, reason: str) -> Reply:
         now = self.at(now)
@@ -112,6 +112,10 @@ class Machine(Circuit):
             changes.append(self.half_open(now, "time"))
         self.drop_expired(now)
         return "half-open" if len(self.leases) >= self.limits.half_open_max else ""
+
+    def _stays_open(self, now: int) -> bool:
+        """Open, and the next call is no trial: a time that is over would let one pass."""
+        return self.state is OPEN and (self.mode is not AUTO or now < self.open_until)
 
     # --- judgement
 

@@ -5,11 +5,11 @@ import re
 from collections.abc import Callable
 from functools import lru_cache
 
+from payments.resilience.batched import BatchedStore
 from payments.resilience.breaker import Breaker
 from payments.resilience.memory import MemoryStore
 from payments.resilience.policy import Policy
 from payments.resilience.resilient import Link, ResilientStore
-from payments.resilience.shared import RedisStore
 from payments.resilience.storage import Store
 
 Maker = Callable[[str], Breaker]
@@ -51,7 +51,7 @@ def open_store(name: str, policy: Policy, address: str, prefix: str) -> Store:
     local = MemoryStore(name, limits)
     if not address:
         return local
-    return ResilientStore(RedisStore(name, limits, address, prefix), local, _link_to(address))
+    return ResilientStore(BatchedStore(name, limits, address, prefix), local, _link_to(address))
 
 
 def is_degraded(address: str) -> bool:

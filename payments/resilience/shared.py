@@ -79,7 +79,7 @@ class RedisStore(Store):
         return self._last_state
 
     def enter(self, orders: Orders) -> Reply:
-        state, refused, wait, generation, probe, changes = self._ask("enter", *orders)
+        state, refused, wait, generation, probe, changes, *_ = self._ask("enter", *orders)
         permit = None if refused else Permit(generation, probe, Scope.SHARED)
         return self._reply(state, refused, wait, changes, permit)
 
@@ -126,7 +126,7 @@ class RedisStore(Store):
         return _script_at(self._address)(self._keys, [question, now, self._limits, *told])
 
     def _told(self, question: str, *told: str | int) -> Reply:
-        state, refused, wait, _generation, _probe, changes = self._ask(question, *told)
+        state, refused, wait, _generation, _probe, changes, *_ = self._ask(question, *told)
         return self._reply(state, refused, wait, changes)
 
     def _reply(

@@ -147,7 +147,7 @@ class Store(CircuitBreakerStorage, ABC):
 
     @abstractmethod
     def trip(self, reason: str, wait: int = 0) -> Reply:
-        """Open unless it is open, for so long or for as long as the policy says."""
+        """Open, for so long or for as long as the policy says, unless it is and refuses calls."""
 
     @abstractmethod
     def probe(self, reason: str) -> Reply:

@@ -9,6 +9,7 @@ import redis
 from django.conf import settings
 
 from payments.resilience import registry
+from payments.resilience.batched import BatchedStore
 from payments.resilience.breaker import Breaker
 from payments.resilience.memory import MemoryStore
 from payments.resilience.policy import Policy
@@ -69,7 +70,7 @@ def prefix() -> str:
     return f"{THIS_RUN}-{uuid4().hex}"
 
 
-@pytest.fixture(params=["memory", "redis"] if CAN_SHARE else ["memory"])
+@pytest.fixture(params=["memory", "redis", "batched"] if CAN_SHARE else ["memory"])
 def open_store(request: pytest.FixtureRequest, clock: Clock, prefix: str) -> OpenStore:
     """Open a store; on Redis, one more of the same name is a view of the same state."""
 
@@ -80,7 +81,12 @@ def open_store(request: pytest.FixtureRequest, clock: Clock, prefix: str) -> Ope
         address = request.getfixturevalue("lent_redis")
         return RedisStore(name, policy.limits(), address, prefix, clock)
 
-    return in_memory if request.param == "memory" else in_redis
+    def in_batches(policy: Policy = USUAL, name: str = "target") -> Store:
+        address = request.getfixturevalue("lent_redis")
+        limits = policy.limits()
+        return BatchedStore(name, limits, address, prefix, clock, clock.nanoseconds)
+
+    return {"memory": in_memory, "redis": in_redis, "batched": in_batches}[request.param]
 
 
 @pytest.fixture

@@ -89,7 +89,7 @@ def test_moments_are_in_this_process_clock(caller: Caller, clock: Clock) -> None
 
 
 def test_it_says_over_whom_its_numbers_hold(caller: Caller, request: pytest.FixtureRequest) -> None:
-    on_redis = "redis" in request.node.name
+    on_redis = "memory" not in request.node.name
     expected = Scope.SHARED if on_redis else Scope.PROCESS
     assert caller.breaker.statistics().scope is expected
 

@@ -45,6 +45,18 @@ def test_a_slow_trial_opens_again_though_it_succeeded(caller: Caller, heard: Hea
     assert heard.changes[-1].reason == "trial-slow"
 
 
+def test_opened_by_hand_when_its_time_is_over_it_lets_no_trial_pass(
+    caller: Caller, heard: Heard
+) -> None:
+    ready_for_trial(caller).breaker.open()
+    assert caller.is_refused()
+    assert [change.reason for change in heard.changes] == ["error-rate", "manual"]
+    caller.breaker.open()
+    assert caller.breaker.statistics().totals.opens == 2  # it is open; there is nothing to do
+    caller.clock.go(60)
+    assert not caller.is_refused()
+
+
 def test_a_sixth_trial_at_once_is_refused(caller: Caller) -> None:
     ready_for_trial(caller)
     trials = [caller.breaker.enter() for _ in range(5)]

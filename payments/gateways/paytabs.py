@@ -11,14 +11,12 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from decimal import Decimal
 from typing import Any, ClassVar, Self
 from urllib.parse import urlencode
 
 from payments.crypto.redaction import redact
 from payments.crypto.signatures import hmac_hex, same
 from payments.currencies import EXPONENTS
-from payments.errors import DomainError
 from payments.gateways.contract import (
     BY_PAGE,
     Capability,
@@ -40,8 +38,9 @@ from payments.gateways.messages import (
     Lookup,
     Order,
 )
-from payments.gateways.wire import Headers, WireRequest, WireResponse, header_values
-from payments.money import Money, exponent_of
+from payments.gateways.paytabs_facts import KINDS, TRAN_TYPES, VOUCHER, result_in, status_word
+from payments.gateways.reading import sole_header, text_in
+from payments.gateways.wire import Headers, WireRequest, WireResponse
 from payments.statuses import FailureCode, OperationKind, Outcome
 
 REGIONS = {
@@ -58,43 +57,7 @@ REGIONS = {
     "MADFOAT": "https://madfoat-secure.paytabs.com",
     "CUZDAN": "https://secure.cuzdan.az",
 }
-STATUSES = {
-    "A": Outcome.SUCCEEDED,
-    "H": Outcome.PENDING,
-    "P": Outcome.PENDING,
-    "V": Outcome.DECLINED,
-    "D": Outcome.DECLINED,
-    "E": Outcome.DECLINED,
-    "X": Outcome.DECLINED,
-    "C": Outcome.DECLINED,
-}
-DECLINES = {
-    "310": FailureCode.AUTHENTICATION_FAILED,
-    "316": FailureCode.INSUFFICIENT_FUNDS,
-    "321": FailureCode.CANCELLED_BY_PAYER,
-    "345": FailureCode.AUTHENTICATION_FAILED,
-}
-DECLINED_STATUSES = {
-    "V": FailureCode.CANCELLED_BY_PAYER,
-    "C": FailureCode.CANCELLED_BY_PAYER,
-    "X": FailureCode.EXPIRED,
-    "E": FailureCode.PROVIDER_ERROR,
-}
-TRAN_TYPES = {
-    OperationKind.CHARGE: "sale",
-    OperationKind.AUTHORIZE: "auth",
-    OperationKind.CAPTURE: "capture",
-    OperationKind.VOID: "void",
-    OperationKind.REFUND: "refund",
-}
-_KINDS = {tran_type: kind for kind, tran_type in TRAN_TYPES.items()} | {
-    "release": OperationKind.VOID
-}
-# A voucher comes first as a request, and as a sale of its own once it is paid.
-_VOUCHER = "payment request"
 _FAMILIES = {"refund": Family.REFUND}
-# After a success: the reservation or the charge was undone, by hand or by time.
-_TAKES_BACK = frozenset({"V", "X"})
 _AUTHENTICATION_FAILED = 1
 _DUPLICATE_REQUEST = 4
 # Internal error, and pending: refusals that say nothing of what was done.
@@ -192,14 +155,11 @@ class PayTabs(Gateway):
         if response.status == 429 or _error_code(answer):
             return _refused(response.status, answer, exchange)
         if isinstance(answer.get("payment_result"), dict):
-            return _result_in(answer, exchange)
+            return result_in(answer, exchange)
         return _page_in(answer, exchange)
 
     def verify(self, headers: Headers, body: bytes, evidence: Evidence) -> None:
-        given = header_values(headers, "signature")
-        if len(given) != 1 or not given[0]:
-            raise SignatureInvalid("missing_header" if not any(given) else "repeated_header")
-        self._check(given[0], body)
+        self._check(sole_header(headers, "signature"), body)
 
     def verify_return(self, fields: Mapping[str, str]) -> None:
         given = fields.get("signature", "")
@@ -219,19 +179,19 @@ class PayTabs(Gateway):
             news = json.loads(body)
         except (ValueError, RecursionError):
             raise Unreadable("the body is not JSON") from None
-        if not isinstance(news, dict) or not _text(news, "tran_ref"):
+        if not isinstance(news, dict) or not text_in(news, "tran_ref"):
             raise Unreadable("the body is no transaction")
         return [self._event(news)]
 
     def _event(self, news: dict[str, Any]) -> GatewayEvent:
-        tran_type = _text(news, "tran_type").lower()
-        result = _result_in(news, {"notification": redact(news)})
-        status = _status_word(news)
+        tran_type = text_in(news, "tran_type").lower()
+        result = result_in(news, {"notification": redact(news)})
+        status = status_word(news)
         return GatewayEvent(
-            id=_business_key(self.profile_id, _text(news, "tran_ref"), tran_type, status),
+            id=_business_key(self.profile_id, text_in(news, "tran_ref"), tran_type, status),
             type=f"{tran_type or 'unknown'}.{status.lower() or 'none'}",
-            key=_text(news, "cart_id"),
-            result=result if tran_type == _VOUCHER or result.kind else None,
+            key=text_in(news, "cart_id"),
+            result=result if tran_type == VOUCHER or result.kind else None,
             family=_FAMILIES.get(tran_type, Family.PAYMENT),
             references=tuple(filter(None, (result.parent_reference, result.reference))),
         )
@@ -255,7 +215,7 @@ def _found(order: Lookup, status: int, answer: Any, exchange: dict[str, Any]) ->
     ours = [e for e in entries if isinstance(e, dict) and _is_about(e, order)]
     if status != 200 or not ours:
         return GatewayResult(Outcome.UNKNOWN, exchange=exchange)
-    results = [_result_in(entry, exchange) for entry in ours]
+    results = [result_in(entry, exchange) for entry in ours]
     taken = [r for r in results if r.outcome is Outcome.SUCCEEDED]
     if not taken:
         return results[-1]
@@ -269,16 +229,16 @@ def _is_unpaid_page(status: int, answer: Any) -> bool:
 
 
 def _is_about(entry: dict[str, Any], order: Lookup) -> bool:
-    tran_type = _text(entry, "tran_type").lower()
+    tran_type = text_in(entry, "tran_type").lower()
     first = (OperationKind.CHARGE, OperationKind.AUTHORIZE)
-    told = _KINDS.get(tran_type, OperationKind.CHARGE if tran_type == _VOUCHER else None)
+    told = KINDS.get(tran_type, OperationKind.CHARGE if tran_type == VOUCHER else None)
     fits = told in first if order.kind in first else told == order.kind
-    return _text(entry, "cart_id") == order.key and fits
+    return text_in(entry, "cart_id") == order.key and fits
 
 
 def _refused(status: int, answer: dict[str, Any], exchange: dict[str, Any]) -> GatewayResult:
     code = _error_code(answer)
-    failure = Failure(FailureCode.PROVIDER_ERROR, _text(answer, "message"))
+    failure = Failure(FailureCode.PROVIDER_ERROR, text_in(answer, "message"))
     if status == 429 or code == _AUTHENTICATION_FAILED:
         # Too many calls or a wrong key: no verdict on this payment, which may be tried again.
         return GatewayResult(Outcome.NOT_SENT, failure=failure, exchange=exchange)
@@ -289,67 +249,12 @@ def _refused(status: int, answer: dict[str, Any], exchange: dict[str, Any]) -> G
 
 
 def _page_in(answer: dict[str, Any], exchange: dict[str, Any]) -> GatewayResult:
-    reference, url = _text(answer, "tran_ref"), _text(answer, "redirect_url")
+    reference, url = text_in(answer, "tran_ref"), text_in(answer, "redirect_url")
     if not reference or not url.startswith(("https://", "http://")):
         return GatewayResult(Outcome.UNKNOWN, reference=reference, exchange=exchange)
     return GatewayResult(
         Outcome.ACTION_REQUIRED, reference=reference, redirect_url=url, exchange=exchange
     )
-
-
-def _result_in(news: dict[str, Any], exchange: dict[str, Any]) -> GatewayResult:
-    word = _status_word(news)
-    kind = _KINDS.get(_text(news, "tran_type").lower())
-    outcome = STATUSES.get(word, Outcome.PENDING) if word else Outcome.ACTION_REQUIRED
-    if kind is OperationKind.VOID and word == "V":
-        outcome = Outcome.SUCCEEDED
-    return GatewayResult(
-        outcome,
-        kind=kind,
-        takes_back=word in _TAKES_BACK,
-        reference=_text(news, "tran_ref"),
-        parent_reference=_text(news, "previous_tran_ref"),
-        money=_money_in(news),
-        payment_method=_text(_part(news, "payment_info"), "payment_method")[:40],
-        failure=_failure_in(news) if outcome is Outcome.DECLINED else None,
-        exchange=exchange,
-        unlisted_word="" if word in STATUSES or not word else word,
-    )
-
-
-def _failure_in(news: dict[str, Any]) -> Failure:
-    result = _part(news, "payment_result")
-    by_status = DECLINED_STATUSES.get(_status_word(news), FailureCode.CARD_DECLINED)
-    code = DECLINES.get(_text(result, "response_code"), by_status)
-    return Failure(code, _text(result, "response_message"))
-
-
-def _money_in(news: dict[str, Any]) -> Money | None:
-    """What was really charged (`tran_*`: a discount can make it less than `cart_*`)."""
-    currency = _text(news, "tran_currency") or _text(news, "cart_currency")
-    total = news.get("tran_total")
-    amount = news.get("cart_amount") if total is None else total
-    try:
-        minor = Decimal(str(amount)).scaleb(exponent_of(currency))
-        return Money(int(minor), currency) if minor == minor.to_integral_value() else None
-    except (ArithmeticError, ValueError, DomainError):
-        return None
-
-
-def _status_word(news: dict[str, Any]) -> str:
-    return _text(_part(news, "payment_result"), "response_status").upper()
-
-
-def _part(news: dict[str, Any], name: str) -> dict[str, Any]:
-    part = news.get(name)
-    return part if isinstance(part, dict) else {}
-
-
-def _text(news: dict[str, Any], name: str) -> str:
-    value = news.get(name)
-    text = value if isinstance(value, str) else "" if value is None else str(value)
-    # Half a character and NUL can be written in JSON, and in no database.
-    return text.encode(errors="replace").decode().replace("\x00", "")
 
 
 def _error_code(answer: dict[str, Any]) -> int:

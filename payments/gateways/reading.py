@@ -74,6 +74,12 @@ def text_of(news: dict[str, Any], *names: str) -> str:
     return next((text for each in found if (text := clean(str(each)))), "")
 
 
+def text_in(thing: dict[str, Any], name: str) -> str:
+    """What stands under a name as text, whatever it is: a word that nobody expects is seen."""
+    value = thing.get(name)
+    return "" if value is None else clean(value if isinstance(value, str) else str(value))
+
+
 def clean(text: str) -> str:
     """Half a character and NUL can be written in JSON, and in no database."""
     return text.encode(errors="replace").decode().replace("\x00", "")

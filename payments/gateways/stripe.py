@@ -7,8 +7,8 @@ somebody pays on it, and declines and other refusals are HTTP errors with an `er
 A payer whose card was taken by Stripe's own library has no page: the intent is made at once.
 Endpoints should subscribe to `checkout.session.*`, `payment_intent.*`, `refund.*` and
 `charge.dispute.*`; whatever else is sent is acknowledged and tells us nothing new. What is
-asked is put into words in `stripe_requests`; what its objects say, and the tables of its words, are
-in `stripe_objects`.
+asked is put into words in `stripe_requests`, what is answered is read in `stripe_answers`, what its
+objects say is in `stripe_objects`, and the tables of its words are in `stripe_words`.
 """
 
 import json
@@ -30,34 +30,26 @@ from payments.gateways.contract import (
     Unreadable,
 )
 from payments.gateways.messages import (
-    Charge,
     Failure,
     Family,
     GatewayEvent,
     GatewayResult,
     Lookup,
     Order,
-    Refund,
 )
+from payments.gateways.reading import part_of, sole_header, text_in
+from payments.gateways.stripe_answers import told_by
 from payments.gateways.stripe_objects import (
-    CURRENCIES,
-    UNKNOWN,
-    capture_key_of,
     dispute_news,
-    failure_in,
     follow_up_result,
-    id_in,
     intent_result,
-    key_of,
-    part,
     references_of,
     refund_result,
     session_result,
-    shown,
-    text_in,
 )
 from payments.gateways.stripe_requests import effect_for, lookup_path
-from payments.gateways.wire import Headers, WireRequest, WireResponse, header_values
+from payments.gateways.stripe_words import CURRENCIES, capture_key_of, id_in, key_of, shown
+from payments.gateways.wire import Headers, WireRequest, WireResponse
 from payments.statuses import FailureCode, OperationKind, Outcome
 
 BASE = "https://api.stripe.com"
@@ -74,8 +66,6 @@ FAMILIES = (
     ("payout.", Family.TRANSFER),
     ("transfer.", Family.TRANSFER),
 )
-_NOTHING_DONE = frozenset({401, 403, 429})
-_REFUSALS = frozenset({"card_error", "invalid_request_error"})
 _TIME = re.compile(r"[1-9]\d{0,9}", re.ASCII)
 _V1 = re.compile(r"[0-9a-f]{64}", re.ASCII)
 # How the event of a cancelled intent names the request of ours that caused it.
@@ -137,19 +127,10 @@ class Stripe(Gateway):
     def result_of(self, order: Order, response: WireResponse) -> GatewayResult:
         answer = response.json_value()
         exchange = {"status": response.status, "answer": shown(answer)}
-        if isinstance(order, Lookup):
-            result = _found(order, answer) if response.status == 200 else UNKNOWN
-        elif response.status == 200 and isinstance(answer, dict):
-            result = _done(order, answer)
-        else:
-            result = _refused(order, response.status, answer)
-        return replace(result, exchange=exchange)
+        return replace(told_by(order, response.status, answer), exchange=exchange)
 
     def verify(self, headers: Headers, body: bytes, evidence: Evidence) -> None:
-        given = header_values(headers, "stripe-signature")
-        if len(given) != 1 or not given[0]:
-            raise SignatureInvalid("missing_header" if not any(given) else "repeated_header")
-        signed_at, signatures = _signatures_in(given[0])
+        signed_at, signatures = _signatures_in(sole_header(headers, "stripe-signature"))
         secrets = [secret.encode() for secret in self.webhook_secrets if secret]
         if not secrets:
             raise SignatureInvalid("no_secret_configured")
@@ -174,94 +155,9 @@ class Stripe(Gateway):
         # "Thin" events (v2.core.event) carry no object that could be read.
         if not isinstance(news, dict) or news.get("object") != "event" or not id_in(news, "id"):
             raise Unreadable("the body is no event")
-        if not isinstance(part(news, "data").get("object"), dict):
+        if not isinstance(part_of(news, "data").get("object"), dict):
             raise Unreadable("the event has no object")
         return [_event(news)]
-
-
-def _done(order: Order, answer: dict[str, Any]) -> GatewayResult:
-    if isinstance(order, Charge):
-        return _charged(order, answer) if order.payment_token else _page_in(answer)
-    if isinstance(order, Refund):
-        return refund_result(answer)
-    result = follow_up_result(order.kind, order.key, answer)
-    # Accepted, and yet still reserved: only a lookup can tell what is going on.
-    return UNKNOWN if result.outcome is Outcome.NOT_SENT else result
-
-
-def _refused(order: Order, status: int, answer: Any) -> GatewayResult:
-    error = part(answer, "error") if isinstance(answer, dict) else {}
-    if status == 429 or (status in _NOTHING_DONE and error):
-        # Too many calls or a wrong key: no verdict on this payment, which may be tried again.
-        return GatewayResult(Outcome.NOT_SENT, failure=failure_in(error))
-    if status in (400, 402, 404) and error.get("type") in _REFUSALS:
-        told = GatewayResult(Outcome.DECLINED, failure=failure_in(error))
-        is_by_token = isinstance(order, Charge) and bool(order.payment_token)
-        return _without_this_token(told, error) if is_by_token else told
-    # A key in use (409) or used for something else (400) was sent before: that result counts.
-    return UNKNOWN
-
-
-def _without_this_token(told: GatewayResult, error: dict[str, Any]) -> GatewayResult:
-    """A token was refused, not the payment; the intent that was made stays behind unpaid."""
-    is_about_it = error.get("type") == "card_error" or error.get("param") == "payment_method"
-    reference = id_in(error, "payment_intent")
-    ids = {"payment_intent": reference} if reference else {}
-    return replace(told, leaves_another_try=is_about_it, reference=reference, ids=ids)
-
-
-def _found(order: Lookup, answer: Any) -> GatewayResult:
-    """Of all that bears our key, what took money; else the newest.
-
-    A refused lookup is UNKNOWN, even a 404: an id that Stripe gave us and denies now means a
-    key of another account or mode, not a payment that never was.
-    """
-    if not isinstance(answer, dict):
-        return UNKNOWN
-    if not isinstance(answer.get("data"), list):
-        return _about(order, answer) or UNKNOWN
-    entries = [entry for entry in answer["data"] if isinstance(entry, dict)]
-    results = [_about(order, entry) for entry in entries if _is_named(order, entry)]
-    ours = [result for result in results if result is not None]
-    taken = [result for result in ours if result.outcome is Outcome.SUCCEEDED]
-    if taken:
-        return replace(taken[0], also_taken=tuple(r.reference for r in taken[1:] if r.reference))
-    is_all = answer.get("has_more") is False
-    told = ours[0] if ours else GatewayResult(Outcome.NOT_SENT) if is_all else UNKNOWN
-    goes_on = answer.get("has_more") is True and entries
-    return replace(told, next_page=id_in(entries[-1], "id")) if goes_on else told
-
-
-def _is_named(order: Lookup, entry: dict[str, Any]) -> bool:
-    """Whether one of many bears the operation's key; a capture's has a name of its own there."""
-    is_capture = order.kind is OperationKind.CAPTURE
-    return (capture_key_of(entry) if is_capture else key_of(entry)) == order.key
-
-
-def _about(order: Lookup, entry: dict[str, Any]) -> GatewayResult | None:
-    """What one object says of the operation; None where it is another's."""
-    if order.kind in (OperationKind.CAPTURE, OperationKind.VOID):
-        return follow_up_result(order.kind, order.key, entry)
-    if key_of(entry) != order.key:
-        return None
-    if order.kind is OperationKind.REFUND:
-        return refund_result(entry)
-    if entry.get("object") == "checkout.session":
-        return session_result(entry, order.kind)
-    return replace(intent_result(entry, order.kind), reference=id_in(entry, "id"))
-
-
-def _page_in(answer: dict[str, Any]) -> GatewayResult:
-    result = session_result(answer)
-    is_page = answer.get("object") == "checkout.session" and result.reference
-    return result if is_page and result.redirect_url else UNKNOWN
-
-
-def _charged(order: Charge, answer: dict[str, Any]) -> GatewayResult:
-    result = replace(intent_result(answer, order.kind), reference=id_in(answer, "id"))
-    is_intent = answer.get("object") == "payment_intent" and result.reference
-    has_way_on = result.outcome is not Outcome.ACTION_REQUIRED or result.redirect_url
-    return result if is_intent and has_way_on else UNKNOWN
 
 
 def _event(news: dict[str, Any]) -> GatewayEvent:
@@ -272,7 +168,7 @@ def _event(news: dict[str, Any]) -> GatewayEvent:
         case "checkout.session" if thing.get("mode") in (None, "payment"):
             event = replace(event, key=key_of(thing), result=_session_news(name, thing))
         case "payment_intent" if name != "payment_intent.created":
-            key, result = _intent_news(thing, part(news, "request"))
+            key, result = _intent_news(thing, part_of(news, "request"))
             event = replace(event, key=key, result=result)
         case "refund":
             event = replace(event, key=key_of(thing), result=refund_result(thing))

@@ -5,7 +5,7 @@ from urllib.parse import urlencode
 
 from payments.errors import NotSupported
 from payments.gateways.messages import Capture, Charge, FollowUp, Handle, Lookup, Refund, Void
-from payments.gateways.stripe_objects import (
+from payments.gateways.stripe_words import (
     BY_TOKEN,
     CAPTURE_KEY_NAME,
     ID,

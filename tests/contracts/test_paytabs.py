@@ -22,7 +22,8 @@ from payments.gateways.messages import (
     Refund,
     Void,
 )
-from payments.gateways.paytabs import REGIONS, STATUSES, PayTabs
+from payments.gateways.paytabs import REGIONS, PayTabs
+from payments.gateways.paytabs_facts import STATUSES
 from payments.money import Money
 from payments.statuses import FailureCode, OperationKind, Outcome
 from tests.contracts.vectors import body_of, name_of, result_of, vectors_of

@@ -14,7 +14,7 @@ from payments.gateways.messages import (
     Lookup,
     Void,
 )
-from payments.gateways.stripe_objects import STATUSES
+from payments.gateways.stripe_words import STATUSES
 from payments.money import Money
 from payments.statuses import FailureCode, OperationKind, Outcome
 from tests.contracts.stripe_words import (

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from payments.currencies import EXPONENTS
 from payments.errors import InvalidAmount, NotSupported, UnsupportedCurrency
-from payments.gateways import stripe_objects
+from payments.gateways import stripe_words
 from payments.gateways.contract import Capability
 from payments.gateways.messages import (
     Capture,
@@ -20,7 +20,7 @@ from payments.gateways.messages import (
     Refund,
     Void,
 )
-from payments.gateways.stripe_objects import CURRENCIES
+from payments.gateways.stripe_words import CURRENCIES
 from payments.money import Money
 from tests.contracts.stripe_words import (
     CAPTURE,
@@ -304,5 +304,5 @@ def test_an_amount_that_cannot_be_read_is_none(
 
 def test_every_currency_is_one_that_money_can_be_made_of() -> None:
     assert {*EXPONENTS} >= CURRENCIES
-    assert {*stripe_objects.UNITS} <= CURRENCIES
-    assert {"BHD", "JOD", "KWD", "OMR", "TND"} == stripe_objects.ROUNDED
+    assert {*stripe_words.UNITS} <= CURRENCIES
+    assert {"BHD", "JOD", "KWD", "OMR", "TND"} == stripe_words.ROUNDED

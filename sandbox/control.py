@@ -9,10 +9,10 @@ from django.db import transaction
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.http import require_http_methods
 
-from sandbox import notices
 from sandbox.companies import COMPANIES
 from sandbox.dials import DialRefused, shown, throw_away_dice, turn
 from sandbox.models import ActRefused, Dials, Notice, Payment
+from sandbox.notices import silence
 from sandbox.server import obey
 
 NOTICE_FIELDS = (
@@ -98,7 +98,7 @@ def reset(request: HttpRequest) -> HttpResponse:
 
     What is being delivered right now is waited for: afterwards nobody hears of what was.
     """
-    with notices.silence(), transaction.atomic():
+    with silence(), transaction.atomic():
         for model in (Notice, Payment, Dials):
             model.objects.all().delete()
     throw_away_dice()

@@ -25,7 +25,6 @@ from payments.gateways.contract import (
     Evidence,
     Facts,
     Form,
-    Gateway,
     Setting,
     SignatureInvalid,
     Unreadable,
@@ -40,6 +39,7 @@ from payments.gateways.messages import (
     Lookup,
     Order,
 )
+from payments.gateways.paytabs_list import PayTabsList
 from payments.gateways.wire import Headers, WireRequest, WireResponse, header_values
 from payments.money import Money, exponent_of
 from payments.statuses import FailureCode, OperationKind, Outcome
@@ -103,7 +103,7 @@ _EVENT_ID_LENGTH = 150
 
 
 @dataclass(frozen=True, slots=True)
-class PayTabs(Gateway):
+class PayTabs(PayTabsList):
     """The translator for one PayTabs profile.
 
     `base` is the profile's regional host: a key used on another host is refused there.

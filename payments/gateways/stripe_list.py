@@ -4,6 +4,7 @@ A page that nobody paid has no intent, so what is listed is what somebody tried 
 """
 
 from abc import abstractmethod
+from math import ceil, floor
 from typing import Any
 from urllib.parse import urlencode
 
@@ -42,8 +43,8 @@ class StripeList(Gateway):
     def list_request(self, listing: Listing, token: str = "") -> WireRequest:
         query = {
             "limit": str(_PER_PAGE),
-            "created[gte]": f"{listing.since.timestamp():.0f}",
-            "created[lt]": f"{listing.until.timestamp():.0f}",
+            "created[gte]": str(floor(listing.since.timestamp())),
+            "created[lt]": str(ceil(listing.until.timestamp())),
         }
         if listing.cursor:
             query["starting_after"] = listing.cursor

@@ -26,6 +26,7 @@ from payments.gateways.wire import WireRequest, WireResponse
 from payments.statuses import FailureCode, OperationKind, Outcome
 
 _PER_PAGE = 100
+_LAST_SECOND = timedelta(microseconds=999_999)
 # Payments received; and what went back: refunds, and reversals by PayPal itself.
 _PAYMENTS, _RETURNS = "T00", ("T1106", "T1107")
 # V: it succeeded, and went back in full since; its going back is a line of its own.
@@ -48,7 +49,8 @@ class PayPalList(Gateway):
             return None  # the one list has refunds among the rest
         query = {
             "start_date": _written(listing.since),
-            "end_date": _written(listing.until),
+            # Whole seconds are written: the one that has begun belongs to it.
+            "end_date": _written(listing.until + _LAST_SECOND),
             "fields": "transaction_info",
             "page_size": str(_PER_PAGE),
             "page": listing.cursor or "1",

@@ -25,19 +25,20 @@ class ListUnseen(Exception):
     """A list, or the rest of it, could not be had; the text says why."""
 
 
-def pages_of(gateway: Gateway, listing: Listing) -> Iterator[Page]:
+def pages_of(gateway: Gateway, listing: Listing, most: int) -> Iterator[Page]:
     """Every page of a list, in the gateway's order; none where it has no such list.
 
-    Raises ListUnseen where one could not be had.
+    Raises ListUnseen where one could not be had, or there are more than `most`.
     """
     if gateway.list_request(listing) is None:
         return
-    while True:
+    for _ in range(most):
         page = _page_of(gateway, listing)
         yield page
         if not page.next:
             return
         listing = replace(listing, cursor=page.next)
+    raise ListUnseen(f"{gateway.name} has more than {most} pages of it")
 
 
 def _page_of(gateway: Gateway, listing: Listing) -> Page:

@@ -9,7 +9,7 @@ from config import breakers, parsers, providers, stores
 from config.console import CONSOLE
 from config.environment import read_process_environment, stop_if_refused
 from config.logs import configure_structlog, logging_settings
-from config.timetable import hourly, sweep
+from config.timetable import daily, hourly, sweep
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 VAR = BASE_DIR / "var"
@@ -122,6 +122,7 @@ CELERY_BEAT_SCHEDULE = {
     "cleanup-webhook-events": hourly("webhooks.tasks.cleanup_webhook_events"),
     "prune-idempotency-keys": hourly("payments.tasks.prune_idempotency_keys"),
     "prune-gateway-calls": hourly("payments.tasks.prune_gateway_calls"),
+    "reconcile-providers": daily("payments.tasks.reconcile_providers"),
 }
 
 # What we are made of.

@@ -15,3 +15,8 @@ def sweep(task: str, interval: timedelta) -> dict[str, Any]:
 def hourly(task: str) -> dict[str, Any]:
     """Send it once an hour."""
     return {"task": task, "schedule": timedelta(hours=1)}
+
+
+def daily(task: str) -> dict[str, Any]:
+    """Send it once a day."""
+    return {"task": task, "schedule": timedelta(days=1)}

@@ -99,3 +99,9 @@ class OutcomeUnknown(DomainError):
     """The request may have been carried out; recovery will find out. Do not pay again."""
 
     code = "provider_timeout"
+
+
+class ReportUnreadable(DomainError):
+    """A file that a provider's dashboard exported cannot be read; nothing was done with it."""
+
+    code = "report_unreadable"

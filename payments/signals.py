@@ -50,6 +50,18 @@ class SecurityFacts:
 
 
 @dataclass(frozen=True, slots=True)
+class DiscrepancyFacts:
+    """A difference that no payment of ours is about; `reason` is the operator's, once resolved."""
+
+    provider: str
+    kind: str
+    expected: str
+    heard: str
+    actor: str = ""
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class BreakerFacts:
     """One transition of a circuit breaker, or one order of an operator; rates are percentages.
 
@@ -105,6 +117,8 @@ refund_failed = _event("refund.failed", priority=Priority.HIGH)
 dispute_opened = _event("dispute.opened", priority=Priority.CRITICAL)
 dispute_won = _event("dispute.won", priority=Priority.HIGH)
 dispute_lost = _event("dispute.lost", priority=Priority.CRITICAL)
+discrepancy_found = EventSignal("discrepancy.found", DiscrepancyFacts, priority=Priority.CRITICAL)
+discrepancy_resolved = EventSignal("discrepancy.resolved", DiscrepancyFacts)
 security_event = EventSignal("security.event", SecurityFacts, priority=Priority.HIGH)
 
 

@@ -53,6 +53,8 @@ class Contradiction(StrEnum):
     ORPHAN_CHARGE = "orphan_charge"
     KIND_DIFFERS = "kind_differs"
     UNEXPECTED_NEWS = "unexpected_news"
+    UNKNOWN_REFUND = "unknown_refund"
+    UNKNOWN_TO_PROVIDER = "unknown_to_provider"
 
 
 OPEN_OUTCOMES = frozenset({Outcome.PENDING, Outcome.ACTION_REQUIRED, Outcome.UNKNOWN})

@@ -2,7 +2,12 @@
 
 from celery import shared_task
 
+from payments.gateways.registry import configured
 from payments.services import breaker_sweep, maintenance, orphans, recovery
+from payments.services.reconciliation import run
+
+# It asks about everything that a list did not name. Died in between, it is run again tomorrow.
+_LONGEST_RECONCILIATION = 3000
 
 
 @shared_task
@@ -33,3 +38,16 @@ def sweep_breakers() -> int:
 def prune_gateway_calls() -> int:
     """Forget recorded calls past RETENTION_GATEWAY_CALLS_DAYS; answers how many."""
     return maintenance.prune_gateway_calls()
+
+
+@shared_task
+def reconcile_providers() -> None:
+    """Send one reconciliation a provider, so that a slow one keeps no other waiting."""
+    for name in configured():
+        reconcile_provider.delay(name)
+
+
+@shared_task(soft_time_limit=_LONGEST_RECONCILIATION, time_limit=_LONGEST_RECONCILIATION + 60)
+def reconcile_provider(provider: str) -> int:
+    """Heal and queue what differs in the last days; answers how much is left for a person."""
+    return run.reconcile_lately(provider)

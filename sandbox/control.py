@@ -11,6 +11,7 @@ from django.views.decorators.http import require_http_methods
 
 from sandbox.companies import COMPANIES
 from sandbox.dials import DialRefused, shown, throw_away_dice, turn
+from sandbox.mishaps import MISHAPS
 from sandbox.models import ActRefused, Dials, Notice, Payment
 from sandbox.notices import silence
 from sandbox.server import obey
@@ -82,10 +83,10 @@ def act(request: HttpRequest, company: str, ref: str, verb: str) -> HttpResponse
     payment = Payment.objects.filter(company=company, transaction_ref=ref).first()
     if payment is None:
         return _problem(404, f"{company} knows no payment {ref}")
-    if verb not in player.VERBS:
-        return _problem(404, f"{verb} is not one of {', '.join(sorted(player.VERBS))}")
+    if verb not in (known := player.VERBS | MISHAPS.keys()):
+        return _problem(404, f"{verb} is not one of {', '.join(sorted(known))}")
     try:
-        player.act(payment, verb)
+        MISHAPS[verb](payment) if verb in MISHAPS else player.act(payment, verb)
     except ActRefused as error:
         return _problem(409, str(error))
     payment.refresh_from_db()

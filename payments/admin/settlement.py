@@ -8,7 +8,7 @@ from unfold.decorators import display
 
 from payments.admin.base import ReadOnlyAdmin, ReadOnlyInline, ReasonForm, actor_of, deed
 from payments.admin.filters import ResolvedFilter
-from payments.admin.labels import label, link_to, link_to_payment
+from payments.admin.labels import as_lines, label, link_to, link_to_payment, major
 from payments.models import Discrepancy
 from payments.services import operators
 
@@ -46,12 +46,21 @@ class DiscrepancyInline(ReadOnlyInline):
 class DiscrepancyAdmin(ReadOnlyAdmin):
     """The open ones first."""
 
-    list_display = ("kind", "expected", "heard", "of_payment", "source", "created_at", "state")
-    list_filter = (ResolvedFilter, ("kind", ChoicesDropdownFilter))
+    list_display = (
+        "kind",
+        "provider",
+        "expected",
+        "heard",
+        "of_payment",
+        "source",
+        "created_at",
+        "state",
+    )
+    list_filter = (ResolvedFilter, ("kind", ChoicesDropdownFilter), "provider")
     list_select_related = ("payment",)
     ordering = (F("resolved_at").desc(nulls_first=True), "-created_at")
     actions_detail = ["resolve"]
-    readonly_fields = ("of_payment", "shown_state")
+    readonly_fields = ("of_payment", "shown_state", "sums", "proposed")
     fieldsets = (
         (
             None,
@@ -59,8 +68,9 @@ class DiscrepancyAdmin(ReadOnlyAdmin):
                 "fields": (
                     ("shown_state", "kind"),
                     ("expected", "heard"),
-                    ("of_payment", "source"),
-                    "created_at",
+                    ("sums", "proposed"),
+                    ("of_payment", "provider"),
+                    ("source", "created_at"),
                     ("resolved_at", "resolved_by"),
                     "resolution",
                 )
@@ -71,6 +81,17 @@ class DiscrepancyAdmin(ReadOnlyAdmin):
     @display(description="payment")
     def of_payment(self, discrepancy: Discrepancy) -> str:
         return link_to_payment(discrepancy.payment_id, str(discrepancy.payment))
+
+    @display(description="amounts")
+    def sums(self, discrepancy: Discrepancy) -> str:
+        told = {"ours": discrepancy.expected_amount, "theirs": discrepancy.heard_amount}
+        known = {name: amount for name, amount in told.items() if amount is not None}
+        currency = discrepancy.currency
+        return as_lines({name: major(known[name], currency) for name in known}) or "-"
+
+    @display(description="proposed")
+    def proposed(self, discrepancy: Discrepancy) -> str:
+        return discrepancy.proposal
 
     @display(description="state", label=_COLOURS)
     def state(self, discrepancy: Discrepancy) -> str:

@@ -41,7 +41,7 @@ def exchange(
     gateway: Gateway, order: Order, timeout: timedelta | None = None
 ) -> tuple[WireResponse, GatewayResult]:
     """The same, with the answer as it came."""
-    response = _exchanged(gateway, lambda token: gateway.request_for(order, token), timeout)
+    response = exchanged(gateway, lambda token: gateway.request_for(order, token), timeout)
     return response, gateway.result_of(order, response)
 
 
@@ -57,13 +57,16 @@ def look_up_dispute(gateway: Gateway, order: DisputeLookup) -> DisputeNews | Non
         raise NotSupported(f"{gateway.name} cannot be asked about this dispute.")
 
     question("")  # before anybody logs in for it
-    return gateway.dispute_of(order, _exchanged(gateway, question, None))
+    return gateway.dispute_of(order, exchanged(gateway, question, None))
 
 
-def _exchanged(
+def exchanged(
     gateway: Gateway, request_with: Callable[[str], WireRequest], timeout: timedelta | None
 ) -> WireResponse:
-    """One request and its answer; logging in, before and anew, shares its deadline."""
+    """One request and its answer; logging in, before and anew, shares its deadline.
+
+    Raises NotSent or Lost.
+    """
     limit = min(timeout, gateway.timeout) if timeout else gateway.timeout
     ends_at = _clock() + limit
     response = _sent(gateway, request_with, ends_at)

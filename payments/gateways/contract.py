@@ -7,12 +7,15 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, ClassVar, Self
 
+from payments.errors import NotSupported
 from payments.gateways.messages import (
     DisputeLookup,
     DisputeNews,
     GatewayEvent,
     GatewayResult,
+    Listing,
     Order,
+    Page,
 )
 from payments.gateways.wire import Headers, WireRequest, WireResponse
 
@@ -29,10 +32,12 @@ class Capability(StrEnum):
     PARTIAL_REFUND = "partial_refund"
     # It takes what its own browser library made of a card, so that no page is needed.
     PAYMENT_TOKEN = "payment_token"  # noqa: S105 - a word, no secret
+    # It tells by itself of all that it did in a time, ours or not.
+    LIST = "list"
 
 
 # What a gateway with a hosted page can do at best.
-BY_PAGE = frozenset(Capability) - {Capability.PAYMENT_TOKEN}
+BY_PAGE = frozenset(Capability) - {Capability.PAYMENT_TOKEN, Capability.LIST}
 
 
 class Form(StrEnum):
@@ -122,6 +127,8 @@ class Gateway(ABC):
     key_memory: timedelta = timedelta(0)
     proves_body: bool = True
     charge_call: str = "create"
+    # How long after the fact something may still be missing in its lists.
+    list_lag: timedelta = timedelta(0)
 
     @classmethod
     def made(cls, told: Facts, usual: Facts) -> Self:
@@ -186,3 +193,21 @@ class Gateway(ABC):
     def dispute_of(self, order: DisputeLookup, response: WireResponse) -> DisputeNews | None:
         """The gateway's own word; None where it knows of no such dispute of this charge."""
         return None
+
+    def list_request(self, listing: Listing, token: str = "") -> WireRequest | None:
+        """How to ask for a page of this gateway's list; None where it has no such list.
+
+        With the capability LIST it is asked by time; without, at most by a key of ours.
+        """
+        return None
+
+    def page_in(self, listing: Listing, response: WireResponse) -> Page | None:
+        """The page in an answer; None where it is none."""
+        return None
+
+    def report_in(self, text: str) -> Page:
+        """What the gateway's dashboard exported, read like a page of its list.
+
+        Raises NotSupported where no such file is known here, ReportUnreadable where it is none.
+        """
+        raise NotSupported(f"No file that {self.name}'s dashboard exports can be read here.")

@@ -22,12 +22,12 @@ from payments.gateways.contract import (
     Capability,
     Evidence,
     Form,
-    Gateway,
     Setting,
     SignatureInvalid,
     Unreadable,
 )
 from payments.gateways.flutterwave_answers import contests, listed_in, told_by
+from payments.gateways.flutterwave_list import FlutterwaveList
 from payments.gateways.messages import (
     Charge,
     DisputeLookup,
@@ -63,7 +63,7 @@ _CURRENCIES = "NGN USD UGX KES ZAR ZMW EUR GHS TZS RWF XAF XOF EGP GBP MWK ETB"
 
 
 @dataclass(frozen=True, slots=True)
-class Flutterwave(Gateway):
+class Flutterwave(FlutterwaveList):
     """The translator for one Flutterwave account; the key says whether it is test or live."""
 
     told: ClassVar[tuple[Setting, ...]] = (
@@ -80,7 +80,7 @@ class Flutterwave(Gateway):
     name: str = "flutterwave"
     currencies: frozenset[str] = frozenset(_CURRENCIES.split())
     capabilities: frozenset[Capability] = frozenset(
-        {Capability.CHARGE, Capability.REFUND, Capability.PARTIAL_REFUND}
+        {Capability.CHARGE, Capability.REFUND, Capability.PARTIAL_REFUND, Capability.LIST}
     )
     proves_body: bool = False
 

@@ -52,7 +52,7 @@ def breaker_names(gateway: Gateway) -> Iterator[str]:
     """The breakers of what this gateway can do, by name."""
     yield f"{gateway.name}-{gateway.charge_call}"
     yield f"{gateway.name}-{VERIFY}"
-    for able in (Capability.CAPTURE, Capability.VOID, Capability.REFUND):
+    for able in (Capability.CAPTURE, Capability.VOID, Capability.REFUND, Capability.LIST):
         if able in gateway.capabilities:
             yield f"{gateway.name}-{able}"
 
@@ -77,11 +77,12 @@ def is_resting(gateway: Gateway) -> bool:
 
 def budget_for(gateway: Gateway, wanted: timedelta | None = None) -> timedelta:
     """How long a call may take with all its attempts: CALL_BUDGET, or less where that is wanted."""
-    budget = settings.CALL_BUDGET if _retries(gateway).attempts > 1 else gateway.timeout
+    budget = settings.CALL_BUDGET if retries_for(gateway).attempts > 1 else gateway.timeout
     return min(wanted or budget, budget)
 
 
-def _retries(gateway: Gateway) -> RetryPolicy:
+def retries_for(gateway: Gateway) -> RetryPolicy:
+    """How often a call to this gateway may be tried, and with what pauses."""
     facts = settings.PROVIDERS.get(gateway.name, {})
     delay = facts.get("retry_delay", timedelta(milliseconds=500))
     return RetryPolicy(facts.get("retry_attempts", 1), delay, max(delay, timedelta(seconds=8)))
@@ -185,7 +186,7 @@ def _attempt(gateway: Gateway, order: Order, budget: timedelta | None) -> Gatewa
     guard = Guard(
         breaker=registry.get(breaker_name(gateway, order)),
         budget=budget_for(gateway, budget),
-        retry=_retries(gateway),
+        retry=retries_for(gateway),
         may_repeat=call.may_repeat,
         was_not_sent=_was_not_sent,
     )

@@ -218,3 +218,35 @@ class GatewayEvent:
     references: tuple[str, ...] = ()
     dispute: DisputeNews | None = None
     is_confirmed: bool = False
+
+
+class Listed(StrEnum):
+    """Which of its lists a gateway is asked for."""
+
+    CHARGES = "charges"
+    REFUNDS = "refunds"
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """What a gateway did from `since` to before `until`, by its own list; or under one `key`.
+
+    `cursor` is what the page before said of the next.
+    """
+
+    what: Listed
+    since: datetime
+    until: datetime
+    cursor: str = ""
+    key: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A part of a list, in the shape of news; `next` is empty on the last.
+
+    An event's `id` is here the gateway's name for the thing itself: a charge, a refund.
+    """
+
+    events: tuple[GatewayEvent, ...]
+    next: str = ""

@@ -23,7 +23,6 @@ from payments.gateways.contract import (
     Evidence,
     Facts,
     Form,
-    Gateway,
     Setting,
     SignatureInvalid,
     Unreadable,
@@ -47,6 +46,7 @@ from payments.gateways.paystack_facts import (
     outcome_in,
     refund_in,
 )
+from payments.gateways.paystack_list import PaystackList
 from payments.gateways.reading import (
     event_id,
     json_in,
@@ -80,7 +80,7 @@ _RESERVATION_EVENTS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Paystack(Gateway):
+class Paystack(PaystackList):
     """The translator for one Paystack account; the key says whether it is test or live."""
 
     told: ClassVar[tuple[Setting, ...]] = (
@@ -96,7 +96,7 @@ class Paystack(Gateway):
     settling_time: timedelta
     name: str = "paystack"
     currencies: frozenset[str] = frozenset({"NGN", "GHS", "ZAR", "KES", "USD", "XOF"})
-    capabilities: frozenset[Capability] = BY_PAGE
+    capabilities: frozenset[Capability] = BY_PAGE | {Capability.LIST}
 
     def __repr__(self) -> str:
         return f"<Paystack at {self.base}>"

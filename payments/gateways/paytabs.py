@@ -23,7 +23,6 @@ from payments.gateways.contract import (
     Evidence,
     Facts,
     Form,
-    Gateway,
     Setting,
     SignatureInvalid,
     Unreadable,
@@ -39,6 +38,7 @@ from payments.gateways.messages import (
     Order,
 )
 from payments.gateways.paytabs_facts import KINDS, TRAN_TYPES, VOUCHER, result_in, status_word
+from payments.gateways.paytabs_list import PayTabsList
 from payments.gateways.reading import sole_header, text_in
 from payments.gateways.wire import Headers, WireRequest, WireResponse
 from payments.statuses import FailureCode, OperationKind, Outcome
@@ -66,7 +66,7 @@ _EVENT_ID_LENGTH = 150
 
 
 @dataclass(frozen=True, slots=True)
-class PayTabs(Gateway):
+class PayTabs(PayTabsList):
     """The translator for one PayTabs profile.
 
     `base` is the profile's regional host: a key used on another host is refused there.

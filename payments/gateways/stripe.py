@@ -24,7 +24,6 @@ from payments.gateways.contract import (
     Capability,
     Evidence,
     Form,
-    Gateway,
     Setting,
     SignatureInvalid,
     Unreadable,
@@ -39,6 +38,7 @@ from payments.gateways.messages import (
 )
 from payments.gateways.reading import part_of, sole_header, text_in
 from payments.gateways.stripe_answers import told_by
+from payments.gateways.stripe_list import StripeList
 from payments.gateways.stripe_objects import (
     dispute_news,
     follow_up_result,
@@ -79,7 +79,7 @@ LONGEST_PAGE = timedelta(hours=24) - _ROOM
 
 
 @dataclass(frozen=True, slots=True)
-class Stripe(Gateway):
+class Stripe(StripeList):
     """The translator for one Stripe account and its webhook endpoint.
 
     While a webhook secret is rolled both are good, so there may be several.

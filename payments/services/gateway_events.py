@@ -104,9 +104,18 @@ def _applied(operation: GatewayOperation, event: GatewayEvent) -> Payment:
         source = "lookup" if event.is_confirmed else "webhook"
         return operations.settle(operation, event.result, heard_from=source)
     with lifecycle.hold(operation.payment_id) as payment:
-        difference = Difference(Contradiction.UNEXPECTED_NEWS, "nothing more", event.id)
+        difference = _unasked(event)
         outcomes.contradict(payment, operation, difference, "webhook")
         return payment
+
+
+def _unasked(event: GatewayEvent) -> Difference:
+    """A refund made in the dashboard is told by its own name, and so only once by whatever way."""
+    told = event.result
+    if told and told.kind is OperationKind.REFUND and told.outcome is Outcome.SUCCEEDED:
+        name = told.reference or event.id
+        return Difference(Contradiction.UNKNOWN_REFUND, "no such refund", name)
+    return Difference(Contradiction.UNEXPECTED_NEWS, "nothing more", event.id)
 
 
 def _learn_names(operation: GatewayOperation, told: GatewayResult) -> None:

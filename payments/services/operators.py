@@ -5,12 +5,14 @@ The actor is a name without personal data, like `user:7`.
 
 from uuid import UUID
 
+from django.db import transaction
 from django.utils import timezone
 
 from payments import lifecycle, signals
 from payments.errors import InvalidTransition, NotSupported
-from payments.events import context
+from payments.events import context, store
 from payments.models import Discrepancy, GatewayOperation, Payment
+from payments.services.reconciliation import queue
 from payments.services.recovery import ask_about
 from payments.statuses import Outcome
 
@@ -39,19 +41,35 @@ def resolve_discrepancy(*, discrepancy_id: UUID, actor: str, reason: str) -> Dis
     Raises InvalidTransition where somebody closed it before.
     """
     found = Discrepancy.objects.get(pk=discrepancy_id)
+    if found.payment_id is None:
+        return _resolve_stranger(found, actor, reason)
     with context.bound(actor=actor), lifecycle.hold(found.payment_id, durable=True) as payment:
         found.refresh_from_db()
-        if found.resolved_at is not None:
-            raise InvalidTransition(f"This was resolved already, by {found.resolved_by}.")
-        found.resolved_at, found.resolved_by = timezone.now(), actor
-        found.resolution = reason
-        found.save(update_fields=["resolved_at", "resolved_by", "resolution"])
+        _close(found, actor, reason)
         _write_down(payment, "resolve_discrepancy", actor, reason, found.operation)
     return found
 
 
+def _resolve_stranger(found: Discrepancy, actor: str, reason: str) -> Discrepancy:
+    """No payment of ours is about it, so its history is its own."""
+    with context.bound(actor=actor), transaction.atomic(durable=True):
+        found = Discrepancy.objects.select_for_update().get(pk=found.pk)
+        _close(found, actor, reason)
+        facts = queue.facts_of(found, actor=actor, reason=reason)
+        store.record(signals.discrepancy_resolved, queue.history_of(found), facts)
+    return found
+
+
+def _close(found: Discrepancy, actor: str, reason: str) -> None:
+    if found.resolved_at is not None:
+        raise InvalidTransition(f"This was resolved already, by {found.resolved_by}.")
+    found.resolved_at, found.resolved_by = timezone.now(), actor
+    found.resolution = reason
+    found.save(update_fields=["resolved_at", "resolved_by", "resolution"])
+
+
 def _write_down(
-    payment: Payment, action: str, actor: str, reason: str, operation: GatewayOperation
+    payment: Payment, action: str, actor: str, reason: str, operation: GatewayOperation | None
 ) -> None:
     details = {"action": action, "actor": actor, "reason": reason}
     lifecycle.note(payment, signals.payment_audit_log, operation, details=details)

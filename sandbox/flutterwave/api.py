@@ -80,11 +80,18 @@ def _amount(body: Body, currency: str) -> int:
 
 
 def transactions(request: HttpRequest, query: Body) -> Body:
-    """GET /v3/transactions?tx_ref=&status=&page=: the newest first."""
+    """GET /v3/transactions?from=&to=&tx_ref=&status=&page=: the newest first."""
     named = {"reference": query["tx_ref"]} if query.get("tx_ref") else {}
-    found = [records.transaction(each) for each in records.ours("charge", **named)]
+    ours = records.ours("charge", **named)
+    found = _within(query, [records.transaction(each) for each in ours])
     found = _only(found, query, "status", "currency")
     return _page("Transactions fetched", found, query)
+
+
+def _within(query: Body, found: list[Body]) -> list[Body]:
+    """Whole days, the first and the last included."""
+    since, until = query.get("from", ""), query.get("to", "") or "9999"
+    return [each for each in found if since <= each["created_at"][:10] <= until]
 
 
 def _only(found: list[Body], query: Body, *names: str) -> list[Body]:
@@ -128,10 +135,15 @@ def refund(request: HttpRequest, body: Body, number: int) -> Body:
     amount = _amount(body, charge.payment.currency) if "amount" in body else left
     if not left or amount > left:
         raise Refused(400, "Refund amount is more than what is left of the transaction")
-    entry = records.record(charge.payment, "refund", amount, body, parent=charge)
+    return _answer("Transaction refund initiated", give_back(charge, amount, body))
+
+
+def give_back(charge: Transaction, amount: int, facts: Body) -> Body:
+    """By the merchant's program, or by hand in the dashboard."""
+    entry = records.record(charge.payment, "refund", amount, facts, parent=charge)
     _note_refund(charge.payment, amount)
     notify(charge.payment, "refund.completed", records.refund(entry))
-    return _answer("Transaction refund initiated", records.refund(entry))
+    return records.refund(entry)
 
 
 def _given_back(charge: Transaction) -> int:
@@ -148,10 +160,9 @@ def _note_refund(payment: Payment, amount: int) -> None:
 
 
 def refunds(request: HttpRequest, query: Body) -> Body:
-    """GET /v3/refunds"""
-    return _page(
-        "Refunds fetched", [records.refund(each) for each in records.ours("refund")], query
-    )
+    """GET /v3/refunds?from=&to=&page="""
+    found = _within(query, [records.refund(each) for each in records.ours("refund")])
+    return _page("Refunds fetched", found, query)
 
 
 def fetch_refund(request: HttpRequest, query: Body, number: int) -> Body:

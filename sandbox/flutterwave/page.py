@@ -7,13 +7,14 @@ from django.views.decorators.http import require_http_methods
 
 from sandbox import redirecting
 from sandbox.flutterwave import records
+from sandbox.flutterwave.api import give_back
 from sandbox.flutterwave.news import notify
 from sandbox.flutterwave.records import NAME, OUTCOMES
 from sandbox.models import ActRefused, Payment, Transaction
 
 TITLE = "Flutterwave"
 RESOLUTIONS = {"dispute_won": "won", "dispute_lost": "lost"}
-VERBS = frozenset({*OUTCOMES, *RESOLUTIONS, "abandon", "dispute", "pay_again"})
+VERBS = frozenset({*OUTCOMES, *RESOLUTIONS, "abandon", "dispute", "pay_again", "refund"})
 
 
 def act(payment: Payment, verb: str) -> None:
@@ -27,6 +28,8 @@ def act(payment: Payment, verb: str) -> None:
             _pay_again(payment)
         elif verb == "dispute":
             _dispute(payment)
+        elif verb == "refund":
+            _refund_rest(payment)
         else:
             _resolve(payment, verb)
 
@@ -55,6 +58,13 @@ def _pay_again(payment: Payment) -> None:
     payment.captured += payment.amount
     payment.save()
     _try(payment, "approve")
+
+
+def _refund_rest(payment: Payment) -> None:
+    charge, left = records.paid_charge(payment), payment.captured - payment.refunded
+    if charge is None or left <= 0:
+        raise ActRefused("there is nothing left to refund")
+    give_back(charge, left, {"comments": "by hand"})
 
 
 def _open_chargeback(payment: Payment) -> Transaction | None:

@@ -8,6 +8,7 @@ Where PayPal's own documents are silent, or too wide for a sandbox, this is what
   with a 422 and open the page again
 - a payer who cancels goes back by `cancel_url`; the order stays as it was, and nobody is told
 - `expire` removes an order that nobody approved: it is not found any more
+- the report of transactions is up to date at once (at PayPal it takes up to three hours)
 - a refund succeeds at once; `refund` at the control panel is one made by hand
 - whoever has logged in may log in again: a token is good until it ends
 
@@ -31,15 +32,16 @@ from sandbox.paypal.news import certificate, judge_notification
 from sandbox.paypal.objects import NAME
 from sandbox.paypal.orders import authorize_order, capture_order, create_order, read_order
 from sandbox.paypal.page import VERBS, act, show_page
+from sandbox.paypal.reports import transactions
 
 __all__ = ["API_PATHS", "NAME", "VERBS", "act", "urlpatterns"]
 
 
 class _ApiPaths:
-    """Orders, payments and disputes: most addresses there have an id in them."""
+    """Orders, payments, disputes and reports: most addresses there have an id in them."""
 
     def __contains__(self, path: object) -> bool:
-        return str(path).startswith(("/v2/", "/v1/customer/"))
+        return str(path).startswith(("/v2/", "/v1/customer/", "/v1/reporting/"))
 
 
 API_PATHS = _ApiPaths()
@@ -49,6 +51,7 @@ urlpatterns = [
     path("v1/notifications/certs/<str:name>", certificate),
     path("v1/notifications/verify-webhook-signature", judge_notification),
     path("v1/customer/disputes/<str:ref>", read_dispute),
+    path("v1/reporting/transactions", transactions),
     path("v2/checkout/orders", create_order),
     path("v2/checkout/orders/<str:ref>", read_order),
     path("v2/checkout/orders/<str:ref>/capture", capture_order),

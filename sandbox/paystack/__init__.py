@@ -13,14 +13,15 @@ Where Paystack's own documents are silent, this is what is played here:
 from django.urls import path
 
 from sandbox.bearer import Addresses
-from sandbox.paystack import api
+from sandbox.paystack import api, lists
 from sandbox.paystack.page import VERBS, act, show_page
 from sandbox.paystack.records import NAME
 
 __all__ = ["API_PATHS", "NAME", "VERBS", "act", "urlpatterns"]
 
-API_PATHS = Addresses("/transaction/", "/preauthorization/", "/refund")
+API_PATHS = Addresses("/transaction", "/preauthorization/", "/refund")
 urlpatterns = [
+    path("transaction", api.served(GET=lists.transactions)),
     path("transaction/initialize", api.served(POST=api.initialize)),
     path("transaction/verify/<str:reference>", api.served(GET=api.verify)),
     path("transaction/<int:number>", api.served(GET=api.fetch)),
@@ -28,7 +29,7 @@ urlpatterns = [
     path("preauthorization/capture", api.served(POST=api.capture)),
     path("preauthorization/release", api.served(POST=api.release)),
     path("preauthorization/<str:reference>", api.served(GET=api.reservation)),
-    path("refund", api.served(GET=api.refunds, POST=api.refund)),
+    path("refund", api.served(GET=lists.refunds, POST=api.refund)),
     path("refund/<int:number>", api.served(GET=api.fetch_refund)),
     path("checkout/<str:token>", show_page),
 ]

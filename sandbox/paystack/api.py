@@ -15,7 +15,6 @@ from sandbox.paystack.news import notify
 from sandbox.paystack.records import CURRENCIES, NAME
 
 _REFERENCE = re.compile(r"[A-Za-z0-9\-.=_]{1,64}", re.ASCII)
-_PER_PAGE = 50
 
 
 def served(**views: Callable[..., Body]) -> Callable[..., HttpResponse]:
@@ -27,7 +26,7 @@ def _refusal(no: Refused) -> Body:
     return {"status": False, "message": no.message, **told, "code": no.code or "invalid_params"}
 
 
-def _answer(message: str, data: Any, **more: Any) -> Body:
+def answer(message: str, data: Any, **more: Any) -> Body:
     return {"status": True, "message": message, "data": data} | more
 
 
@@ -66,7 +65,7 @@ def _open_page(request: HttpRequest, body: Body, kind: str) -> Body:
     )
     records.record(payment, kind, amount, body)
     page = {"authorization_url": url, "access_code": token, "reference": reference}
-    return _answer("Authorization URL created", page)
+    return answer("Authorization URL created", page)
 
 
 def _new_reference(body: Body) -> str:
@@ -101,7 +100,7 @@ def verify(request: HttpRequest, query: Body, reference: str) -> Body:
     entry = records.money_maker(payment) if payment else None
     if entry is None:
         raise Refused(400, "Transaction reference not found.", "transaction_not_found")
-    return _answer("Verification successful", records.transaction(entry))
+    return answer("Verification successful", records.transaction(entry))
 
 
 def fetch(request: HttpRequest, query: Body, number: int) -> Body:
@@ -110,13 +109,13 @@ def fetch(request: HttpRequest, query: Body, number: int) -> Body:
     entry = charge or records.entry_numbered(number, "capture")
     if entry is None:
         raise Refused(404, "Transaction not found", "not_found")
-    return _answer("Transaction retrieved", records.transaction(entry))
+    return answer("Transaction retrieved", records.transaction(entry))
 
 
 def reservation(request: HttpRequest, query: Body, reference: str) -> Body:
     """GET /preauthorization/{reference}"""
     told = records.reservation(_reserved(reference))
-    return _answer("Preauthorization retrieved", told)
+    return answer("Preauthorization retrieved", told)
 
 
 def _reserved(reference: str) -> Payment:
@@ -140,7 +139,7 @@ def capture(request: HttpRequest, body: Body) -> Body:
     _now(payment, "captured", Payment.Status.CAPTURED)
     told = {"transaction": {"id": str(records.number_of(entry)), "status": "success"}}
     notify(payment, "preauthorization.capture.success", records.reservation(payment) | told)
-    return _answer("Capture attempted", records.transaction(entry))
+    return answer("Capture attempted", records.transaction(entry))
 
 
 def release(request: HttpRequest, body: Body) -> Body:
@@ -150,7 +149,7 @@ def release(request: HttpRequest, body: Body) -> Body:
     _now(payment, "released", Payment.Status.CANCELLED)
     told = records.reservation(payment)
     notify(payment, "preauthorization.release.success", told)
-    return _answer("Successfully released", {k: told[k] for k in ("id", "status", "reference")})
+    return answer("Successfully released", {k: told[k] for k in ("id", "status", "reference")})
 
 
 def _held(reference: str) -> Payment:
@@ -177,11 +176,16 @@ def refund(request: HttpRequest, body: Body) -> Body:
     amount = _amount(body, payment.currency) if "amount" in body else left
     if amount > left or not left:
         raise Refused(400, "Refund amount cannot be more than what is left of the transaction")
-    entry = records.record(payment, "refund", amount, body)
-    answer = _answer("Refund has been queued for processing", records.refund(entry))
+    return answer("Refund has been queued for processing", give_back(payment, amount, body))
+
+
+def give_back(payment: Payment, amount: int, facts: Body) -> Body:
+    """By the merchant's program, or by hand in the dashboard; told as it is at first."""
+    entry = records.record(payment, "refund", amount, facts)
+    told = records.refund(entry)
     notify(payment, "refund.pending", records.told_of_refund(entry, "pending"))
     _process(payment, entry)
-    return answer
+    return told
 
 
 def _process(payment: Payment, entry: Transaction) -> None:
@@ -208,20 +212,9 @@ def _refundable(named: str) -> Payment:
     return payment
 
 
-def refunds(request: HttpRequest, query: Body) -> Body:
-    """GET /refund?transaction=&perPage=: the newest first."""
-    ours = Transaction.objects.select_related("payment").filter(payment__company=NAME)
-    found = [records.refund(each) for each in ours.filter(kind="refund").order_by("-pk")]
-    if named := query.get("transaction"):
-        found = [each for each in found if str(each["transaction"]["id"]) == named]
-    per_page = query.get("perPage", "")
-    page = found[: int(per_page) if per_page.isascii() and per_page.isdigit() else _PER_PAGE]
-    return _answer("Refunds retrieved", page, meta={"total": len(found), "page": 1})
-
-
 def fetch_refund(request: HttpRequest, query: Body, number: int) -> Body:
     """GET /refund/{id}"""
     entry = records.entry_numbered(number, "refund")
     if entry is None:
         raise Refused(404, "Refund not found", "not_found")
-    return _answer("Refund retrieved", records.refund(entry))
+    return answer("Refund retrieved", records.refund(entry))

@@ -9,12 +9,13 @@ from django.views.decorators.http import require_http_methods
 from sandbox import redirecting
 from sandbox.models import ActRefused, Payment, Transaction
 from sandbox.paystack import records
+from sandbox.paystack.api import give_back
 from sandbox.paystack.news import notify
 from sandbox.paystack.records import NAME, OUTCOMES
 
 TITLE = "Paystack"
 RESOLUTIONS = {"dispute_won": "declined", "dispute_lost": "merchant-accepted"}
-VERBS = frozenset({*OUTCOMES, *RESOLUTIONS, "abandon", "dispute", "refund_failed"})
+VERBS = frozenset({*OUTCOMES, *RESOLUTIONS, "abandon", "dispute", "refund", "refund_failed"})
 _FEE_PER_MILLE = 15
 
 
@@ -27,6 +28,8 @@ def act(payment: Payment, verb: str) -> None:
             Payment.still_pending(payment.pk)
         elif verb == "dispute":
             _dispute(payment)
+        elif verb == "refund":
+            _refund_rest(payment)
         elif verb == "refund_failed":
             _send_refund_back(payment)
         else:
@@ -61,6 +64,13 @@ _STATUSES = {
     "authorized": Payment.Status.AUTHORIZED,
     "abandoned": Payment.Status.CANCELLED,
 }
+
+
+def _refund_rest(payment: Payment) -> None:
+    left = payment.captured - payment.refunded
+    if left <= 0:
+        raise ActRefused("there is nothing left to refund")
+    give_back(payment, left, {})
 
 
 def _open_dispute(payment: Payment) -> Transaction | None:

@@ -9,10 +9,11 @@ from django.views.decorators.http import require_http_methods
 
 from sandbox import pages
 from sandbox.models import ActRefused, Payment
+from sandbox.paytabs.dashboard import refund_rest
 from sandbox.paytabs.news import arrives_whole, notify_of_page, return_fields
 from sandbox.paytabs.transactions import NAME, OUTCOMES, page_entry, result
 
-VERBS = frozenset({*OUTCOMES, "abandon", "dispute"})
+VERBS = frozenset({*OUTCOMES, "abandon", "dispute", "refund"})
 TITLE = "PayTabs"
 ENDINGS = {
     "failed": "This payment was declined",
@@ -25,9 +26,12 @@ def act(payment: Payment, verb: str) -> None:
     if verb == "dispute":
         raise ActRefused("PayTabs has no dispute notifications")
     with transaction.atomic():
+        if verb == "refund":
+            return refund_rest(payment)
         payment = Payment.still_pending(payment.pk)
         if verb in OUTCOMES:
             _end(payment, verb)
+        return None
 
 
 def _end(payment: Payment, verb: str) -> None:

@@ -51,6 +51,7 @@ class TestResolving:
         discrepancy.refresh_from_db()
         assert discrepancy.resolved_by == operator_of(console)
         assert discrepancy.resolution == "Given back at the provider"
+        assert discrepancy.payment is not None
         event = last_event(discrepancy.payment)
         assert event.type == "payment.audit_log"
         assert event.data["details"] == {
@@ -76,6 +77,24 @@ class TestResolving:
         assert b"resolved already" in answer.content
         discrepancy.refresh_from_db()
         assert discrepancy.resolution == "the first"
+
+    def test_what_no_payment_is_about_keeps_a_history_of_its_own(self, console: Client) -> None:
+        stranger = DiscrepancyFactory.create(
+            operation=None, payment=None, provider="stripe", kind="orphan_charge"
+        )
+        page = console.get(reverse("admin:payments_discrepancy_change", args=[stranger.pk]))
+        assert b"Give it back in the provider" in page.content
+        address = reverse(RESOLVE, args=[stranger.pk])
+        for reason in ("another shop of ours", "again"):
+            console.post(address, {"reason": reason})
+        stranger.refresh_from_db()
+        assert stranger.resolution == "another shop of ours"
+        event = StoredEvent.objects.get(aggregate_id=str(stranger.pk))
+        assert event.type == "discrepancy.resolved"
+        assert (event.data["actor"], event.data["reason"]) == (
+            operator_of(console),
+            "another shop of ours",
+        )
 
     def test_a_post_from_elsewhere_is_refused(self) -> None:
         client = Client(enforce_csrf_checks=True)

@@ -72,6 +72,7 @@ def test_what_it_cannot_do_is_absent_and_refused(order: Order) -> None:
         Capability.CHARGE,
         Capability.REFUND,
         Capability.PARTIAL_REFUND,
+        Capability.LIST,
     }
     with pytest.raises(NotSupported):
         flutterwave().request_for(order)

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from payments.errors import DomainError, InvalidAmount, NotSupported, UnsupportedCurrency
-from payments.gateways.contract import BY_PAGE
+from payments.gateways.contract import BY_PAGE, Capability
 from payments.gateways.messages import Capture, Handle, Lookup, Order, Refund, Void
 from payments.gateways.paypal.words import CURRENCIES, WHOLE_CURRENCIES
 from payments.gateways.wire import WireResponse
@@ -207,7 +207,7 @@ def test_what_nothing_can_follow_is_said_so(order: Order) -> None:
 
 
 def test_everything_can_be_done_here() -> None:
-    assert paypal().capabilities == BY_PAGE
+    assert paypal().capabilities == BY_PAGE | {Capability.LIST}
     assert paypal().key_memory == timedelta(hours=6)
 
 

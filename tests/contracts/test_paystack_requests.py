@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from payments.errors import UnsupportedCurrency
-from payments.gateways.contract import BY_PAGE
+from payments.gateways.contract import BY_PAGE, Capability
 from payments.gateways.messages import Handle, Lookup, Order, Refund
 from payments.money import Money
 from tests.contracts.paystack_words import (
@@ -110,7 +110,7 @@ def test_an_amount_survives_the_way_there_and_back(amount: int, currency: str) -
 
 
 def test_it_can_do_everything() -> None:
-    assert paystack().capabilities == BY_PAGE
+    assert paystack().capabilities == BY_PAGE | {Capability.LIST}
 
 
 def test_no_repr_shows_a_secret() -> None:

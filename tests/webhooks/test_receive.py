@@ -96,7 +96,7 @@ def test_a_refund_made_in_the_dashboard_waits_for_a_person(operation: GatewayOpe
     deliver(news(operation))
     assert deliver(news(operation, tran_type="Refund", tran_ref="TSTR")).status_code == 200
     assert payment().status == "completed"
-    assert Discrepancy.objects.get().kind == "unexpected_news"
+    assert Discrepancy.objects.get().kind == "unknown_refund"
 
 
 def test_news_of_what_we_do_not_know_is_parked_and_acknowledged(

@@ -25,7 +25,6 @@ from payments.gateways.contract import (
     Evidence,
     Facts,
     Form,
-    Gateway,
     Setting,
     SignatureInvalid,
     Token,
@@ -41,6 +40,7 @@ from payments.gateways.messages import (
 )
 from payments.gateways.paypal.answers import answered, found
 from payments.gateways.paypal.certificates import check_signature
+from payments.gateways.paypal.listing import PayPalList
 from payments.gateways.paypal.news import dispute_in, event_in, names_charge
 from payments.gateways.paypal.orders import effect_of, lookup_path
 from payments.gateways.paypal.reading import kept, mapping, part, text
@@ -64,7 +64,7 @@ _LONGEST_TOKEN_LIFE = 86400
 
 
 @dataclass(frozen=True, slots=True)
-class PayPal(Gateway):
+class PayPal(PayPalList):
     """The translator for one PayPal application.
 
     A notification's certificate is fetched from `certificate_hosts` only (over plain http from
@@ -94,7 +94,7 @@ class PayPal(Gateway):
     tolerance: timedelta = timedelta(days=4)
     name: str = "paypal"
     currencies: frozenset[str] = CURRENCIES
-    capabilities: frozenset[Capability] = BY_PAGE
+    capabilities: frozenset[Capability] = BY_PAGE | {Capability.LIST}
     key_memory: timedelta = timedelta(hours=6)
     proves_body: bool = False
 

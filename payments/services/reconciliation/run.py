@@ -1,0 +1,265 @@
+"""Go through a time at one provider: what it names first, then what of ours it did not name."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from uuid import UUID
+
+import structlog
+from django.db.models import Q, QuerySet
+from django.utils import timezone
+
+from payments import operations
+from payments.events import context
+from payments.gateways.contract import Capability
+from payments.gateways.listing import ListUnseen, pages_of
+from payments.gateways.messages import (
+    GatewayEvent,
+    GatewayResult,
+    Handle,
+    Listed,
+    Listing,
+    Page,
+)
+from payments.gateways.registry import gateway_named
+from payments.models import GatewayOperation
+from payments.services.reconciliation import queue
+from payments.services.reconciliation.findings import SOURCE, Deed, Finding, Report
+from payments.services.reconciliation.judging import agrees, judged
+from payments.services.reconciliation.matching import Known
+from payments.services.reconciliation.strangers import finding_in, moved_money
+from payments.services.recovery import look_up, question_about
+from payments.statuses import OPEN_OUTCOMES, Outcome
+
+# No provider's list spans more at once.
+_LONGEST = timedelta(days=31)
+_AT_ONCE = 200
+MOST_PAGES = 1000
+# Longer than from one daily run to the next, so that one that failed is made good.
+USUAL_PERIOD = timedelta(days=2)
+_OPEN = Q(outcome__isnull=True) | Q(outcome__in=sorted(OPEN_OUTCOMES))
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Period:
+    """From `since` to before `until`."""
+
+    since: datetime
+    until: datetime
+
+    def parts(self) -> Iterator["Period"]:
+        """As long as one question may span, one after the other."""
+        since = self.since
+        while since < self.until:
+            until = min(since + _LONGEST, self.until)
+            yield Period(since, until)
+            since = until
+
+
+def reconcile_lately(provider: str) -> int:
+    """Heal and queue what differs in USUAL_PERIOD; answers how many differences are left.
+
+    What could not be seen is told to the log. Raises UnknownProvider.
+    """
+    now = timezone.now()
+    reconciliation = Reconciliation(provider, Period(now - USUAL_PERIOD, now), fix=True)
+    for _ in reconciliation.run():
+        pass
+    report = reconciliation.report
+    left, healed = report.count(Deed.QUEUED, Deed.KNOWN), report.count(Deed.HEALED)
+    facts = {"healed": healed, "left": left, "unseen": report.unseen, **report.held}
+    log.info("reconciled", provider=provider, **facts)
+    return left
+
+
+class Reconciliation:
+    """One provider's records of a time against ours; `run` it once.
+
+    Without `fix` it only tells. `exported` is what the provider's dashboard exported, in place of
+    a list. A run that died, or one beside another, leaves nothing half done: run it again.
+    """
+
+    def __init__(
+        self,
+        provider: str,
+        period: Period,
+        *,
+        fix: bool = False,
+        exported: str | None = None,
+        most_pages: int = MOST_PAGES,
+    ) -> None:
+        """Raises UnknownProvider, NotSupported, ReportUnreadable."""
+        self._gateway = gateway_named(provider)
+        self._period, self._fix, self._most_pages = period, fix, most_pages
+        self._exported = None if exported is None else self._gateway.report_in(exported)
+        self.report = Report(provider, blind_to=list(self._blind_spots()))
+        self._told: set[tuple[str, str]] = set()
+        self._named: set[UUID] = set()
+        self._in_doubt: set[UUID] = set()
+        self._asked: set[UUID] = set()
+        self._foreign: list[GatewayEvent] = []
+
+    def run(self) -> Iterator[Report]:
+        """Yields the report at each step, as far as it is; in the end it is whole.
+
+        What is open here is asked about first: what a refund was made of must be known before
+        the refund can be called foreign; and a foreign refund explains why a charge went back.
+        """
+        with context.bound(source=SOURCE):
+            for page in self._pages():
+                self._hold(page)
+                yield self.report
+            yield from self._ask_about(_OPEN)
+            self._keep_foreign()
+            yield from self._ask_about(~_OPEN)
+            self._tell_what_was_unanswered()
+            yield self.report
+
+    def _blind_spots(self) -> Iterator[str]:
+        gateway, until = self._gateway, self._period.until
+        if Capability.LIST not in gateway.capabilities and self._exported is None:
+            yield f"what {gateway.name} did under no name of ours: it has no list"
+        if gateway.list_lag and until > timezone.now() - gateway.list_lag:
+            hours = gateway.list_lag // timedelta(hours=1)
+            yield f"what {gateway.name} did of late: its list may be {hours} hours behind"
+
+    def _pages(self) -> Iterator[Page]:
+        if self._exported is not None:
+            yield self._exported
+        elif Capability.LIST in self._gateway.capabilities:
+            for what in Listed:
+                for part in self._period.parts():
+                    yield from self._list(Listing(what, part.since, part.until))
+        else:
+            for operation in self._ours().iterator(_AT_ONCE):
+                yield from self._list_of(operation)
+
+    def _list(self, listing: Listing) -> Iterator[Page]:
+        try:
+            yield from pages_of(self._gateway, listing, self._most_pages)
+        except ListUnseen as problem:
+            span = f"{listing.since:%Y-%m-%d %H:%M} to {listing.until:%Y-%m-%d %H:%M}"
+            self.report.unseen.append(f"its {listing.what} of {span}, or a part: {problem}")
+
+    def _list_of(self, operation: GatewayOperation) -> Iterator[Page]:
+        """Everything that bears one key of ours. What is not seen is asked about by itself."""
+        period = self._period
+        listing = Listing(Listed.CHARGES, period.since, period.until, key=operation.key)
+        try:
+            yield from pages_of(self._gateway, listing, 1)
+        except ListUnseen:
+            return
+
+    def _ours(self) -> QuerySet[GatewayOperation]:
+        """What may have moved money in this time; what is being sent right now is left alone."""
+        sent = Q(outcome__isnull=False) | Q(deadline_at__lte=timezone.now())
+        ours = GatewayOperation.objects.filter(
+            sent,
+            _OPEN | Q(outcome=Outcome.SUCCEEDED),
+            provider=self._gateway.name,
+            started_at__gte=self._period.since,
+            started_at__lt=self._period.until,
+        )
+        return ours.select_related("payment", "parent").order_by("started_at")
+
+    def _hold(self, page: Page) -> None:
+        known = Known(self._gateway.name, page.events)
+        for event in page.events:
+            told = event.result
+            name = (event.id, str(told.kind) if told else "")
+            if told is None or name in self._told:
+                continue
+            self._told.add(name)
+            self.report.held["records"] += 1
+            operation = known.about(event)
+            if operation is None:
+                self._foreign += [event] if moved_money(told) else []
+                continue
+            self._named.add(operation.pk)
+            if agrees(operation, told):
+                self.report.held["agreed"] += 1
+            else:
+                self._in_doubt.add(operation.pk)
+
+    def _ask_about(self, which: Q) -> Iterator[Report]:
+        """The operations that were named otherwise than we know them, or not named at all."""
+        unnamed = set(self._ours().filter(which).values_list("pk", flat=True)) - self._named
+        wanted = sorted((self._in_doubt | unnamed) - self._asked)
+        for start in range(0, len(wanted), _AT_ONCE):
+            rows = GatewayOperation.objects.filter(which, pk__in=wanted[start : start + _AT_ONCE])
+            for operation in rows.select_related("payment", "parent").order_by("started_at"):
+                with context.bound(correlation_id=operation.key):
+                    self._ask(operation)
+                yield self.report
+
+    def _ask(self, operation: GatewayOperation) -> None:
+        self._asked.add(operation.pk)
+        self.report.held["asked"] += 1
+        try:
+            self.report.findings += self._answered(operation)
+        except Exception:
+            # One operation's trouble, whatever it is, must not keep the others waiting.
+            log.exception("reconciliation_failed", operation_id=str(operation.id))
+            self.report.held["unanswered"] += 1
+
+    def _answered(self, operation: GatewayOperation) -> list[Finding]:
+        gateway, asked_at = self._gateway, timezone.now()
+        heard = self._heard(operation)
+        if heard.outcome is Outcome.UNKNOWN:
+            self.report.held["unanswered"] += 1
+            return []
+        if self._fix:
+            return queue.settled(operation, heard, gateway, asked_at)
+        return list(self._foretold(operation, heard, asked_at))
+
+    def _heard(self, operation: GatewayOperation) -> GatewayResult:
+        """Whoever only looks asks plainly: what recovery would do next is not done.
+
+        A name that the provider gave and denies now proves nothing. Where its whole list does
+        not name the operation either, our own key is asked for.
+        """
+        gateway, question = self._gateway, question_about(operation)
+        if self._fix:
+            heard = look_up(operation, gateway)
+        else:
+            heard = operations.call(gateway, question, gateway.timeout)
+        if heard.outcome is Outcome.UNKNOWN and self._is_missing(operation):
+            by_key = replace(question, handle=Handle(), parent=Handle())
+            return operations.call(gateway, by_key, gateway.timeout)
+        return heard
+
+    def _is_missing(self, operation: GatewayOperation) -> bool:
+        settled_by = operation.deadline_at + self._gateway.settling_time
+        is_listed = Capability.LIST in self._gateway.capabilities and not self.report.unseen
+        is_ours_alone = operation.outcome == Outcome.SUCCEEDED and timezone.now() > settled_by
+        return is_listed and is_ours_alone and operation.pk not in self._named
+
+    def _foretold(
+        self, operation: GatewayOperation, heard: GatewayResult, asked_at: datetime
+    ) -> Iterator[Finding]:
+        foreign = {each.operation.pk for each in self.report.findings if each.operation}
+        found = judged(operation.payment, operation, heard, self._gateway, asked_at).findings
+        for each in found:
+            if not (heard.takes_back and operation.pk in foreign):
+                yield each.ended(Deed.WOULD_QUEUE if each.difference else Deed.WOULD_HEAL)
+
+    def _keep_foreign(self) -> None:
+        """What no operation is about, now that what was open is known by all its names."""
+        for start in range(0, len(self._foreign), _AT_ONCE):
+            batch = self._foreign[start : start + _AT_ONCE]
+            known = Known(self._gateway.name, batch)
+            for event in batch:
+                if operation := known.about(event):
+                    self._in_doubt.add(operation.pk)
+                elif found := finding_in(self._gateway, event, known.charge_of(event)):
+                    self._keep(found)
+
+    def _keep(self, finding: Finding) -> None:
+        self.report.held["foreign"] += 1
+        kept = queue.keep(finding) if self._fix else finding.ended(Deed.WOULD_QUEUE)
+        self.report.findings += [kept] if kept else []
+
+    def _tell_what_was_unanswered(self) -> None:
+        if count := self.report.held["unanswered"]:
+            self.report.unseen.append(f"{count} operations of which it said nothing")

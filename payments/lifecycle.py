@@ -74,7 +74,7 @@ def _locked_with(known: GatewayOperation) -> tuple[Payment, GatewayOperation]:
 
 
 def _with_history(payment: Payment, history: Stream) -> Payment:
-    payment.history = history
+    payment.history = rows.shared(history)
     return payment
 
 

@@ -11,7 +11,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field
 from functools import cache, reduce
 from itertools import islice
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeVar, cast
 from uuid import UUID
 
 from django.db import DEFAULT_DB_ALIAS, DatabaseError, connection, connections
@@ -19,6 +19,7 @@ from django.db.models import Field, Model
 from django.db.models.expressions import Col
 
 _Fields: TypeAlias = "tuple[Field[Any, Any], ...]"
+Row = TypeVar("Row", bound=Model)
 _Step = tuple[Callable[..., Any], Col]
 _UNLESS_THERE = " ON CONFLICT DO NOTHING"
 
@@ -38,6 +39,7 @@ class _Batch:
 
     waiting: list[_Write] = field(default_factory=list)
     rows: set[tuple[type[Model], Any]] = field(default_factory=set)
+    held: dict[tuple[type[Model], Any], Model] = field(default_factory=dict)
 
     def add(self, row: Model, write: _Write) -> None:
         name = (type(row), row.pk or id(row))
@@ -82,6 +84,15 @@ def together() -> Iterator[None]:
             batch.send()
     finally:
         _batch.reset(token)
+
+
+def shared(row: Row) -> Row:
+    """The one instance of a locked row for all who hold it at once, one inside the other.
+
+    Two instances would each count on from where they were read.
+    """
+    batch = _batch.get()
+    return cast("Row", batch.held.setdefault((type(row), row.pk), row)) if batch else row
 
 
 def insert(row: Model, *, may_exist: bool = False) -> None:

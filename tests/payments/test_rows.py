@@ -8,7 +8,8 @@ import pytest
 from django.db import DatabaseError, connection, transaction
 from django.test.utils import CaptureQueriesContext
 
-from payments import rows
+from payments import lifecycle, rows, signals
+from payments.events.store import verify_stream
 from payments.models import GatewayName, GatewayOperation, Payment
 from tests.factories import GatewayOperationFactory, PaymentFactory
 
@@ -118,3 +119,14 @@ def test_values_are_spelled_as_the_mapper_spells_them(name: str, value: Any) -> 
     setattr(payment, name, value)
     rows.update(payment, (name,))
     assert getattr(Payment.objects.get(), name) == value
+
+
+def test_who_holds_a_payment_inside_its_holder_writes_on_in_one_history() -> None:
+    with transaction.atomic():
+        payment = lifecycle.open_new(Payment(amount=100, currency="USD"), signals.payment_created)
+    with lifecycle.hold(payment.pk) as outer:
+        lifecycle.note(outer, signals.payment_audit_log)
+        with lifecycle.hold(payment.pk) as inner:
+            lifecycle.note(inner, signals.payment_audit_log)
+        lifecycle.note(outer, signals.payment_audit_log)
+    assert verify_stream(lifecycle.aggregate_of(payment)) == 4

@@ -62,11 +62,13 @@ RECOVERY_CHECK_DELAYS = env.read(
 )
 RECOVERY_SWEEP_INTERVAL = env.milliseconds("RECOVERY_SWEEP_INTERVAL", 30_000)
 IDEMPOTENCY_LOCK_TIMEOUT = env.milliseconds("IDEMPOTENCY_LOCK_TIMEOUT", 60_000)
+RETENTION_DELIVERIES_DAYS = env.integer("RETENTION_DELIVERIES_DAYS", 30, 1, 3650)
 RETENTION_IDEMPOTENCY_KEYS_DAYS = env.integer("RETENTION_IDEMPOTENCY_KEYS_DAYS", 1, 1, 3650)
 RETENTION_WEBHOOK_EVENTS_DAYS = env.integer("RETENTION_WEBHOOK_EVENTS_DAYS", 30, 1, 3650)
 WEBHOOK_MAX_BODY = env.integer("WEBHOOK_MAX_BODY", 2**20, 2**10, 2**26)
 # In the request is one commit an event; with workers, deliveries are only kept in the request.
 WEBHOOK_PROCESSING = env.read("WEBHOOK_PROCESSING", parsers.one_of("request", "worker"), "request")
+RELAY_SWEEP_INTERVAL = env.milliseconds("RELAY_SWEEP_INTERVAL", 5_000)
 WEBHOOK_SWEEP_INTERVAL = env.milliseconds("WEBHOOK_SWEEP_INTERVAL", 5_000)
 WEBHOOK_TIMESTAMP_TOLERANCE = env.read(
     "WEBHOOK_TIMESTAMP_TOLERANCE", parsers.seconds, timedelta(seconds=300)
@@ -118,8 +120,10 @@ CELERY_BEAT_SCHEDULE = {
     ),
     "return-orphans": sweep("payments.tasks.return_orphans", RECOVERY_SWEEP_INTERVAL),
     "apply-due-webhook-events": sweep("webhooks.tasks.apply_due_events", WEBHOOK_SWEEP_INTERVAL),
+    "deliver-events": sweep("payments.tasks.deliver_events", RELAY_SWEEP_INTERVAL),
     "sweep-breakers": sweep("payments.tasks.sweep_breakers", BREAKER_SWEEP_INTERVAL),
     "cleanup-webhook-events": hourly("webhooks.tasks.cleanup_webhook_events"),
+    "prune-deliveries": hourly("payments.tasks.prune_deliveries"),
     "prune-idempotency-keys": hourly("payments.tasks.prune_idempotency_keys"),
     "prune-gateway-calls": hourly("payments.tasks.prune_gateway_calls"),
     "reconcile-providers": daily("payments.tasks.reconcile_providers"),

@@ -1,4 +1,4 @@
-"""What payments does about the signals of its own machinery."""
+"""What payments does about the signals of its own machinery: it keeps, and it queues work."""
 
 from typing import Any
 
@@ -6,10 +6,13 @@ import structlog
 from django.db import DatabaseError
 from django.dispatch import receiver
 
+from payments.events.bus import deliveries_wait
 from payments.resilience.signals import BreakerChanged, breaker_changed
 from payments.services.breakers import keep_change
+from payments.waking import Waker
 
 log = structlog.get_logger(__name__)
+relay_wanted = Waker("payments.tasks.deliver_events")
 
 
 @receiver(breaker_changed, dispatch_uid="payments.keep_breaker_change")
@@ -19,3 +22,9 @@ def keep_breaker_change(change: BreakerChanged, **_: Any) -> None:
         keep_change(change)
     except DatabaseError:
         log.exception("breaker_change_not_kept", breaker=change.name, kind=change.kind)
+
+
+@receiver(deliveries_wait, dispatch_uid="payments.wake_the_relay")
+def wake_the_relay(**_: Any) -> None:
+    """Somebody is to bring them soon; the sweep would come in seconds."""
+    relay_wanted.wake()

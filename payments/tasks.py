@@ -2,6 +2,7 @@
 
 from celery import shared_task
 
+from payments.events import relay
 from payments.gateways.registry import configured
 from payments.services import breaker_sweep, maintenance, orphans, recovery
 from payments.services.reconciliation import run
@@ -20,6 +21,18 @@ def recover_open_operations() -> int:
 def return_orphans() -> int:
     """Give second charges back; answers how many returns were begun."""
     return sum(1 for _ in orphans.return_orphans())
+
+
+@shared_task
+def deliver_events() -> int:
+    """Bring events to their durable receivers; answers how many deliveries were made."""
+    return sum(1 for _ in relay.drain())
+
+
+@shared_task
+def prune_deliveries() -> int:
+    """Forget what was delivered, past RETENTION_DELIVERIES_DAYS; answers how many."""
+    return maintenance.prune_deliveries()
 
 
 @shared_task

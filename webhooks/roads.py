@@ -1,18 +1,14 @@
 """Which road a piece of news takes: applied in the request, confirmed first, or left to workers."""
 
-import structlog
-from celery import current_app
-from celery.exceptions import OperationalError
 from django.conf import settings
-from django.core.cache import cache
 
 from payments.gateways.messages import GatewayEvent
 from payments.services.gateway_events import concerns_us
+from payments.waking import Waker
 from webhooks import inbox, seen, worker
 from webhooks.models import PaymentWebhookEvent
 
-log = structlog.get_logger(__name__)
-_WAKING = "webhooks:waking"
+worker_wanted = Waker("webhooks.tasks.apply_due_events")
 
 
 def take_in(delivery: inbox.Delivery, event: GatewayEvent) -> str:
@@ -34,7 +30,7 @@ def _left_to_workers(delivery: inbox.Delivery, event: GatewayEvent) -> str:
     kept = inbox.keep(delivery, event, is_leased=False)
     if isinstance(kept, str):
         return kept
-    wake_worker()
+    worker_wanted.wake()
     return "accepted"
 
 
@@ -56,21 +52,3 @@ def _applied(row: PaymentWebhookEvent, event: GatewayEvent) -> str:
     except Exception as error:
         inbox.mark_failed(row, error)
         raise
-
-
-def wake_worker() -> None:
-    """Ask a worker to look at once; the sweep comes anyway, so a lost call costs a few seconds.
-
-    One call is enough until a worker has begun: it forgets the mark before it looks.
-    """
-    if not cache.add(_WAKING, 1, timeout=1):
-        return
-    try:
-        current_app.send_task("webhooks.tasks.apply_due_events", retry=False)
-    except OperationalError as error:
-        log.warning("worker_not_woken", error=str(error))
-
-
-def forget_waking() -> None:
-    """A worker is awake and about to look; what comes later needs another call."""
-    cache.delete(_WAKING)

@@ -5,13 +5,12 @@ from datetime import timedelta
 from celery import shared_task
 from django.conf import settings
 
-from webhooks import retention, roads, worker
+from webhooks import retention, worker
 
 
 @shared_task
 def apply_due_events() -> int:
     """Apply what waits: kept for workers, failed, early, or left by a crash; answers how many."""
-    roads.forget_waking()
     return sum(1 for _ in worker.work_off())
 
 

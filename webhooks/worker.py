@@ -4,19 +4,16 @@ Rows are taken in batches under one lease, in order per payment, and applied one
 a commit of its own. Whoever holds no lease any more changes nothing (see `inbox.Fenced`).
 """
 
-from collections.abc import Generator, Iterable
+from collections.abc import Generator
 from contextlib import suppress
 from datetime import timedelta
-from itertools import takewhile
-from uuid import UUID
 
 import structlog
 from celery.exceptions import SoftTimeLimitExceeded
-from django.db import transaction
-from django.db.models import Exists, F, OuterRef, Q, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils import timezone
-from uuid_utils.compat import uuid4
 
+from payments import leases
 from payments.errors import DomainError
 from payments.events import context
 from payments.gateways.contract import Unreadable
@@ -26,7 +23,6 @@ from payments.services.gateway_events import NotOurs, confirmed
 from webhooks import inbox
 from webhooks.models import PaymentWebhookEvent
 
-BATCH = 100
 # After so many takes that nobody ended, applying it is believed to kill whoever does.
 MOST_UNENDED = 3
 # The last row begun may ask its provider for CALL_BUDGET, twice, and all is over before
@@ -47,7 +43,7 @@ def work_off() -> Generator[tuple[PaymentWebhookEvent, str], None, None]:
                 row = rows.pop(0)
                 yield row, try_again(row)
         finally:
-            _give_back(rows)
+            leases.give_back(rows, counter="unended")
 
 
 def due() -> QuerySet[PaymentWebhookEvent]:
@@ -65,25 +61,9 @@ def due() -> QuerySet[PaymentWebhookEvent]:
 
 
 def take(rows: QuerySet[PaymentWebhookEvent]) -> list[PaymentWebhookEvent]:
-    """Lease some of these rows to ourselves; what another is taking right now is left to them."""
-    token = uuid4()
-    with transaction.atomic(durable=True):
-        free = rows.select_for_update(skip_locked=True, of=("self",)).values_list("pk", "unended")
-        PaymentWebhookEvent.objects.filter(pk__in=_together(free[:BATCH])).update(
-            status=inbox.Status.PROCESSING,
-            unended=F("unended") + 1,
-            lease_token=token,
-            next_try_at=timezone.now() + inbox.LEASE,
-        )
-    taken = PaymentWebhookEvent.objects.filter(lease_token=token)
+    """Lease some of these rows to ourselves, each on a try of ours."""
+    taken = leases.take(rows, counter="unended", lease=inbox.LEASE, status=inbox.Status.PROCESSING)
     return [_on_a_try(row) for row in taken.order_by("received_at", "pk")]
-
-
-def _together(free: Iterable[tuple[UUID, int]]) -> list[UUID]:
-    """What may share a batch. Of one that died, any row may be the cause: each is taken alone."""
-    rows = list(free)
-    fresh = [pk for pk, _ in takewhile(lambda row: not row[1], rows)]
-    return fresh or [pk for pk, _ in rows[:1]]
 
 
 def _on_a_try(row: PaymentWebhookEvent) -> PaymentWebhookEvent:
@@ -91,16 +71,6 @@ def _on_a_try(row: PaymentWebhookEvent) -> PaymentWebhookEvent:
     row.attempts += 1
     row.tries += 1
     return row
-
-
-def _give_back(rows: list[PaymentWebhookEvent]) -> None:
-    """Let others have at once what we took and did not come to."""
-    if rows:
-        ours = PaymentWebhookEvent.objects.filter(
-            pk__in=[row.pk for row in rows], lease_token=rows[0].lease_token
-        )
-        now = timezone.now()
-        ours.update(lease_token=None, next_try_at=now, unended=F("unended") - 1)
 
 
 def try_again(row: PaymentWebhookEvent) -> str:

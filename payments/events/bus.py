@@ -1,21 +1,35 @@
-"""Send one stored event to its receivers, and note who failed."""
+"""Tell plain receivers of a stored event, and call for the relay to tell the durable ones."""
+
+from typing import Any
 
 import structlog
+from django.dispatch import Signal
 
-from payments.events.models import StoredEvent
+from payments.events.models import Delivery, StoredEvent
 from payments.events.signal import EventSignal
 
 log = structlog.get_logger(__name__)
+# Deliveries were committed. Whoever can wake a relay listens; its sweep comes anyway.
+deliveries_wait = Signal()
 
 
 def send(signal: EventSignal, event: StoredEvent) -> None:
     """Tell plain receivers, after the commit. One that fails is logged and hinders nobody."""
-    for receiver, answer in signal.send_robust(sender=StoredEvent, event=event):
+    _tell(signal, StoredEvent, event.type, event=event)
+
+
+def call_the_relay() -> None:
+    """Say that deliveries wait."""
+    _tell(deliveries_wait, Delivery, "deliveries_wait")
+
+
+def _tell(signal: Signal, sender: type, name: str, **facts: Any) -> None:
+    for receiver, answer in signal.send_robust(sender=sender, **facts):
         if isinstance(answer, Exception):
             log.error(
                 "signal_receiver_error",
-                event_id=str(event.id),
-                event_type=event.type,
+                event_type=name,
                 receiver=getattr(receiver, "__qualname__", repr(receiver)),
                 exc_info=answer,
+                **{key: str(fact) for key, fact in facts.items()},
             )

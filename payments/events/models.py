@@ -1,9 +1,11 @@
-"""StoredEvent: a fact about our records, never edited. Stream: where each history stands."""
+"""StoredEvent: a fact, never edited. Stream: a history's tip. Delivery: who must hear of it."""
 
 import json
 from typing import TYPE_CHECKING, Any
 
 from django.db import models
+from django.db.models import Q
+from django.utils import timezone
 from uuid_utils.compat import uuid7
 
 # Generic for the type checker only: Django's own fields take no parameters.
@@ -38,6 +40,10 @@ class Priority(models.TextChoices):
     MEDIUM = "MEDIUM"
     HIGH = "HIGH"
     CRITICAL = "CRITICAL"
+
+
+# The most urgent first.
+URGENCY = {name: place for place, name in enumerate(reversed(Priority))}
 
 
 class Stream(models.Model):
@@ -93,3 +99,70 @@ class StoredEvent(models.Model):
 
     def __str__(self) -> str:
         return f"{self.type} #{self.sequence} of {self.aggregate_id}"
+
+
+class Delivery(models.Model):
+    """One event for one durable receiver, written in the event's own commit: the outbox.
+
+    `next_try_at` is when somebody should take it (again): the end of its holder's lease while it
+    is leased, null once it has ended. `attempts` counts takes, so that what kills its takers comes
+    to an end as well. A replay has a `replay_id` and deliveries of its own.
+    """
+
+    class Status(models.TextChoices):
+        """How far it is. Dead was tried in vain; parked cannot be understood here."""
+
+        READY = "ready"
+        LEASED = "leased"
+        DONE = "done"
+        DEAD = "dead"
+        PARKED = "parked"
+
+    event = models.ForeignKey(StoredEvent, models.PROTECT, related_name="deliveries")
+    handler = models.CharField(max_length=80)
+    aggregate_id = models.CharField(max_length=64)
+    sequence = models.PositiveBigIntegerField()
+    urgency = models.PositiveSmallIntegerField(default=URGENCY[Priority.MEDIUM])
+    replay_id = models.CharField(max_length=32, blank=True, default="")
+    status = models.CharField(max_length=8, choices=Status, default=Status.READY)
+    attempts = models.PositiveSmallIntegerField(default=0)
+    next_try_at = models.DateTimeField(null=True, blank=True, default=timezone.now)
+    lease_token = models.UUIDField(null=True, blank=True)
+    last_error = models.CharField(max_length=500, blank=True)
+    ended_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        app_label = "payments"
+        verbose_name_plural = "deliveries"
+        ordering = ["-pk"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["event", "handler", "replay_id"], name="one_delivery_per_receiver"
+            ),
+            models.CheckConstraint(
+                condition=Q(status__in=["ready", "leased"], next_try_at__isnull=False)
+                | Q(status__in=["done", "dead", "parked"], next_try_at__isnull=True),
+                name="what_has_not_ended_is_due_once",
+            ),
+            models.CheckConstraint(
+                condition=Q(status="leased", lease_token__isnull=False)
+                | (~Q(status="leased") & Q(lease_token__isnull=True)),
+                name="who_leases_has_a_token",
+            ),
+        ]
+        indexes = [
+            models.Index(
+                fields=["urgency", "next_try_at"],
+                condition=Q(next_try_at__isnull=False),
+                name="delivery_due",
+            ),
+            models.Index(
+                fields=["handler", "aggregate_id", "sequence"],
+                condition=Q(next_try_at__isnull=False),
+                name="delivery_in_order",
+            ),
+            models.Index(fields=["status", "ended_at"], name="delivery_by_status"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.handler}, {self.event_id}: {self.status}"

@@ -15,8 +15,9 @@ from django.utils import timezone
 
 from payments import rows
 from payments.crypto.signatures import hmac_hex
-from payments.events import bus, context
-from payments.events.models import StoredEvent, Stream, canonical_text
+from payments.events import bus, context, durable
+from payments.events.durable import Handler
+from payments.events.models import URGENCY, Delivery, Priority, StoredEvent, Stream, canonical_text
 from payments.events.signal import Aggregate, EventSignal
 
 _HASHED = ("id", "aggregate_type", "aggregate_id", "sequence", "type", "version", "priority")
@@ -41,6 +42,7 @@ def record(
     if not isinstance(data, signal.data_type):
         raise TypeError(f"{signal.name} carries {signal.data_type.__name__}, not {data!r}.")
     event = _append(signal, tip or hold(aggregate), asdict(data))
+    _address(event)
     transaction.on_commit(lambda: bus.send(signal, event), robust=True)
     return event
 
@@ -66,6 +68,27 @@ def _append(signal: EventSignal, tip: Stream, data: dict[str, Any]) -> StoredEve
     rows.insert(event)
     rows.update(tip, ("sequence", "last_hash"))
     return event
+
+
+def _address(event: StoredEvent) -> None:
+    """One delivery for each durable receiver, in the same commit; and somebody brings them."""
+    handlers = durable.handlers_of(event.type)
+    for handler in handlers:
+        rows.insert(delivery_of(event, handler))
+    if handlers:
+        transaction.on_commit(bus.call_the_relay, robust=True)
+
+
+def delivery_of(event: StoredEvent, handler: Handler, replay_id: str = "") -> Delivery:
+    """What is still to be brought to this handler; not written yet."""
+    return Delivery(
+        event=event,
+        handler=handler.name,
+        aggregate_id=event.aggregate_id,
+        sequence=event.sequence,
+        urgency=URGENCY[Priority(event.priority)],
+        replay_id=replay_id,
+    )
 
 
 def hold(aggregate: Aggregate) -> Stream:

@@ -1,6 +1,6 @@
 """The table of contents: every model of payments."""
 
-from payments.events.models import StoredEvent, Stream
+from payments.events.models import Delivery, StoredEvent, Stream
 from payments.models.access import ApiKey
 from payments.models.breaker import BreakerControl, GatewayCall
 from payments.models.idempotency import IdempotencyKey
@@ -13,6 +13,7 @@ from payments.models.subject import SubjectKey
 __all__ = [
     "ApiKey",
     "BreakerControl",
+    "Delivery",
     "Discrepancy",
     "Dispute",
     "GatewayCall",

@@ -10,7 +10,7 @@ from celery.exceptions import SoftTimeLimitExceeded
 from django.utils import timezone
 from pytest_django import Settings
 
-from payments import outcomes
+from payments import leases, outcomes
 from payments.gateways.contract import Unreadable
 from payments.gateways.messages import GatewayEvent
 from payments.gateways.registry import gateway_named
@@ -90,7 +90,7 @@ def die_with(monkeypatch: pytest.MonkeyPatch, deadly: str) -> None:
 
     monkeypatch.setattr(worker, "apply", applied)
     # Nobody gives back what a killed process had taken.
-    monkeypatch.setattr(worker, "_give_back", lambda _: None)
+    monkeypatch.setattr(leases, "give_back", lambda *_, **__: None)
 
 
 @pytest.mark.usefixtures("_workers_apply")

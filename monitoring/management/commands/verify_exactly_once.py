@@ -6,35 +6,21 @@ sandbox each attempt is looked up at its provider: one call each.
 
 import json
 import sys
-from argparse import ArgumentTypeError
 from collections.abc import Iterator
 from dataclasses import asdict
-from datetime import datetime
 from typing import Any
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
-from django.utils.dateparse import parse_datetime
-from django.utils.timezone import is_naive
 
 from monitoring.exactly_once.audit import Audit
 from monitoring.exactly_once.lookups import Lookups
 from monitoring.exactly_once.rules import Broken
 from monitoring.exactly_once.sandbox import Sandboxes, SandboxUnreadable
 from monitoring.exactly_once.truth import Truth
+from payments.management.arguments import moment
 
 _BROKEN, _NOTHING_CHECKED = 1, 2
-
-
-def moment(text: str) -> datetime:
-    """A point in time, with its zone."""
-    try:
-        found = parse_datetime(text)
-    except ValueError:
-        found = None
-    if found is None or is_naive(found):
-        raise ArgumentTypeError(f"{text!r}: write it with its zone, such as 2026-01-31T00:00:00Z")
-    return found
 
 
 class Command(BaseCommand):

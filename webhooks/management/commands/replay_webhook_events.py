@@ -1,13 +1,11 @@
 """Process stored webhook events again; each has its effect once, however often it is replayed."""
 
 import json
-from datetime import datetime
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
-from django.utils.dateparse import parse_datetime
-from django.utils.timezone import is_naive
+from django.core.management.base import BaseCommand, CommandParser
 
+from payments.management.arguments import moment
 from webhooks import replay
 from webhooks.models import PaymentWebhookEvent
 
@@ -22,7 +20,7 @@ class Command(BaseCommand):
         parser.add_argument("--status", default="failed", choices=statuses)
         parser.add_argument("--provider", default="")
         parser.add_argument("--event-id", default="")
-        parser.add_argument("--since", default="", metavar="2026-01-31T00:00:00Z")
+        parser.add_argument("--since", type=moment, metavar="2026-01-31T00:00:00Z")
         parser.add_argument("--dry-run", action="store_true", help="only list them")
         parser.add_argument("--json", action="store_true", help="one JSON object a line")
 
@@ -31,7 +29,7 @@ class Command(BaseCommand):
             status=options["status"],
             provider=options["provider"],
             event_id=options["event_id"],
-            since=_moment(options["since"]),
+            since=options["since"],
         )
         listed = (replay.Replayed(row, "") for row in rows)
         done = listed if options["dry_run"] else replay.replay(rows)
@@ -47,15 +45,3 @@ class Command(BaseCommand):
         event = done.event
         facts = {"provider": event.provider, "event_id": event.event_id, "answer": done.answer}
         return json.dumps(facts) if as_json else "  ".join(filter(None, facts.values()))
-
-
-def _moment(text: str) -> datetime | None:
-    if not text:
-        return None
-    try:
-        found = parse_datetime(text)
-    except ValueError:
-        found = None
-    if found is None or is_naive(found):
-        raise CommandError("--since: write a moment with its zone, such as 2026-01-31T00:00:00Z")
-    return found

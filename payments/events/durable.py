@@ -1,0 +1,78 @@
+"""Durable receivers: what must hear of an event, whatever breaks meanwhile.
+
+A plain receiver of an EventSignal may miss it in a crash. One registered here gets a `Delivery`
+in the event's own commit, and the relay brings it, at least once and in order per aggregate.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from django.apps import apps
+
+from payments.events.models import StoredEvent
+from payments.events.signal import EventSignal
+
+Receive = Callable[[StoredEvent], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Handler:
+    """A durable receiver and its terms.
+
+    With `acts_outside` it runs with no transaction open, at least once, and gives the event's id
+    as idempotency key to whomever it calls; replays leave it out unless told. Otherwise what it
+    writes is one commit with the end of its delivery: its effect happens once. With `is_strict`
+    an event that it could not receive keeps the later ones of the aggregate waiting.
+    """
+
+    name: str
+    receive: Receive
+    signals: tuple[EventSignal, ...]
+    acts_outside: bool = False
+    is_strict: bool = False
+
+
+_handlers: dict[str, Handler] = {}
+_by_signal: dict[str, tuple[Handler, ...]] = {}
+
+
+def durable_receiver(
+    *signals: EventSignal, acts_outside: bool = False, is_strict: bool = False
+) -> Callable[[Receive], Receive]:
+    """Register a function of a module as durable receiver of these signals, under its own name.
+
+    Rows remember the name: rename one only when nothing of it waits. Raises ValueError for a
+    name that is taken or a local function, RuntimeError once the service has started.
+    """
+
+    def register(receive: Receive) -> Receive:
+        if apps.ready:
+            raise RuntimeError(f"{receive.__name__} must be registered while the apps are loaded.")
+        subscribe(Handler(receive.__name__, receive, signals, acts_outside, is_strict))
+        return receive
+
+    return register
+
+
+def subscribe(handler: Handler) -> None:
+    """Deliver what is recorded from now on to this handler as well."""
+    if "<locals>" in handler.receive.__qualname__ or handler.name in _handlers:
+        raise ValueError(f"A durable receiver stands in its module, under one name: {handler.name}")
+    _handlers[handler.name] = handler
+    for signal in handler.signals:
+        _by_signal[signal.name] = (*handlers_of(signal.name), handler)
+
+
+def handlers_of(type_: str) -> tuple[Handler, ...]:
+    """Who must hear of events of this type."""
+    return _by_signal.get(type_, ())
+
+
+def handler_named(name: str) -> Handler | None:
+    """The handler that bears this name in this version of the service."""
+    return _handlers.get(name)
+
+
+def all_handlers() -> tuple[Handler, ...]:
+    """Every durable receiver."""
+    return tuple(_handlers.values())

@@ -1,0 +1,70 @@
+"""Bring stored events to durable receivers again, as deliveries of their own."""
+
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+from itertools import islice
+from uuid import uuid4
+
+from django.db.models import Count, QuerySet
+
+from payments.events import durable
+from payments.events.durable import Handler
+from payments.events.models import Delivery, StoredEvent
+from payments.events.store import delivery_of
+
+_BATCH = 500
+
+
+class CannotReplay(Exception):
+    """What was asked for cannot be replayed; the text says why and what to do."""
+
+
+def receivers(name: str = "", *, outside: bool = False) -> tuple[Handler, ...]:
+    """The handlers to tell again: all whose effect is in our own records, or the one named.
+
+    Raises CannotReplay for a name nobody bears, and for one that acts outside, unless told.
+    """
+    if not name:
+        return tuple(each for each in durable.all_handlers() if outside or not each.acts_outside)
+    found = durable.handler_named(name)
+    if found is None:
+        known = ", ".join(sorted(each.name for each in durable.all_handlers()))
+        raise CannotReplay(f"No handler is called {name!r}; there are: {known or 'none'}.")
+    if found.acts_outside and not outside:
+        raise CannotReplay(
+            f"{name} acts outside of this service: it would do so once more for every event."
+            " Say --outside if that is what you want."
+        )
+    return (found,)
+
+
+def chosen(
+    type_: str = "", aggregate: str = "", since: datetime | None = None
+) -> QuerySet[StoredEvent]:
+    """The events to tell of again, in the order in which each history was written."""
+    wanted = {"type": type_, "aggregate_id": aggregate, "timestamp__gte": since}
+    given = {name: value for name, value in wanted.items() if value}
+    return StoredEvent.objects.filter(**given).order_by("pk")
+
+
+def plan(events: QuerySet[StoredEvent], handlers: Iterable[Handler]) -> dict[str, int]:
+    """How many events each of these handlers would hear of."""
+    counts = events.order_by().values_list("type").annotate(count=Count("pk"))
+    of_type = dict(counts)
+    return {
+        each.name: sum(of_type.get(signal.name, 0) for signal in each.signals) for each in handlers
+    }
+
+
+def schedule(events: QuerySet[StoredEvent], handlers: Iterable[Handler]) -> Iterator[int]:
+    """Write the deliveries, batch by batch; yields how many each was. The relay does the rest."""
+    replay_id = uuid4().hex
+    wanted = {(signal.name, each.name) for each in handlers for signal in each.signals}
+    anew = (
+        delivery_of(event, each, replay_id)
+        for event in events.iterator(chunk_size=_BATCH)
+        for each in durable.handlers_of(event.type)
+        if (event.type, each.name) in wanted
+    )
+    while batch := list(islice(anew, _BATCH)):
+        yield len(Delivery.objects.bulk_create(batch))

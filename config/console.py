@@ -75,6 +75,7 @@ CONSOLE: dict[str, Any] = {
                 "items": [
                     _item("Webhook events", "webhook", "webhooks.paymentwebhookevent"),
                     _item("Stored events", "history", "payments.storedevent"),
+                    _item("Deliveries", "outbox", "payments.delivery"),
                     _item("Idempotency keys", "fingerprint", "payments.idempotencykey"),
                 ],
             },

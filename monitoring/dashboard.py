@@ -7,7 +7,7 @@ from django.http import HttpRequest
 from django.urls import reverse
 
 from payments.admin.filters import overdue
-from payments.models import Discrepancy, Payment
+from payments.models import Delivery, Discrepancy, Payment
 from webhooks.models import PaymentWebhookEvent
 
 _COUNTED_AT_MOST = 1000
@@ -52,6 +52,13 @@ def _concerns() -> list[dict[str, Any]]:
             overdue(Payment.objects.all()),
             "payments_payment",
             "checks=overdue",
+        ),
+        _concern(
+            "Dead deliveries",
+            "A receiver could not be told of an event, however often it was tried",
+            Delivery.objects.filter(status="dead"),
+            "payments_delivery",
+            "status__exact=dead",
         ),
     ]
 

@@ -6,6 +6,7 @@ from itertools import islice
 from uuid import uuid4
 
 from django.db.models import Count, QuerySet
+from django.utils import timezone
 
 from payments.events import durable
 from payments.events.durable import Handler
@@ -68,3 +69,10 @@ def schedule(events: QuerySet[StoredEvent], handlers: Iterable[Handler]) -> Iter
     )
     while batch := list(islice(anew, _BATCH)):
         yield len(Delivery.objects.bulk_create(batch))
+
+
+def bring_again(rows: QuerySet[Delivery]) -> int:
+    """Give deliveries that were given up all their tries once more; answers how many."""
+    given_up = rows.filter(status__in=(Delivery.Status.DEAD, Delivery.Status.PARKED))
+    ready = Delivery.Status.READY
+    return given_up.update(status=ready, attempts=0, next_try_at=timezone.now(), ended_at=None)

@@ -27,6 +27,7 @@ LISTS = (
     "payments_payment",
     "payments_discrepancy",
     "payments_storedevent",
+    "payments_delivery",
     "payments_apikey",
     "payments_idempotencykey",
     "webhooks_paymentwebhookevent",
@@ -72,13 +73,13 @@ def furnish() -> Payment:
 
 def test_the_first_page_counts_what_waits_for_a_person(console: Client) -> None:
     calm = text_of(console, reverse("admin:index"))
-    assert calm.count('class="console-card concern is-calm"') == 4
+    assert calm.count('class="console-card concern is-calm"') == 5
     DiscrepancyFactory.create()
     PaymentWebhookEventFactory.create(status="parked")
     longer_ago = timezone.now() - timedelta(hours=1)
     GatewayOperationFactory.create(next_check_at=longer_ago, payment__reference="needle")
     page = text_of(console, reverse("admin:index"))
-    assert page.count('class="console-card concern is-calm"') == 1
+    assert page.count('class="console-card concern is-calm"') == 2
     assert "needle" in page
     PaymentFactory.create(reference="haystack")
     overdue = text_of(console, f"{list_of('payments_payment')}?checks=overdue")

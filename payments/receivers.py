@@ -7,6 +7,9 @@ from django.db import DatabaseError
 from django.dispatch import receiver
 
 from payments.events.bus import deliveries_wait
+from payments.events.durable import durable_receiver
+from payments.events.models import StoredEvent
+from payments.projections import statistics
 from payments.resilience.signals import BreakerChanged, breaker_changed
 from payments.services.breakers import keep_change
 from payments.waking import Waker
@@ -28,3 +31,9 @@ def keep_breaker_change(change: BreakerChanged, **_: Any) -> None:
 def wake_the_relay(**_: Any) -> None:
     """Somebody is to bring them soon; the sweep would come in seconds."""
     relay_wanted.wake()
+
+
+@durable_receiver(*statistics.SIGNALS)
+def keep_statistics(event: StoredEvent) -> None:
+    """Figures follow the history."""
+    statistics.hear(event)

@@ -36,6 +36,9 @@ class PaymentFacts:
     failure_message: str = ""
     heard_from: str = ""
     is_late: bool = False
+    owner_id: str = ""
+    amount_captured: str = "0"
+    amount_refunded: str = "0"
     details: dict[str, Any] = field(default_factory=dict)
 
 

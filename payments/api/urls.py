@@ -5,6 +5,7 @@ from django.urls import re_path
 from payments.api import views
 from payments.api.breakers import BreakersView
 from payments.api.returns import come_back
+from payments.api.statistics import StatisticsView
 
 _ID = r"(?P<payment_id>[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12})"
 _NAME = r"(?P<name>[a-z0-9_.:-]{1,64})"
@@ -22,6 +23,7 @@ urlpatterns = [
         name="verify",
     ),
     re_path(r"^/return/?$", come_back, name="return"),
+    re_path(r"^/stats/?$", StatisticsView.as_view({"get": "stats"}), name="stats"),
     re_path(r"^/health/?$", views.HealthView.as_view({"get": "retrieve"}), name="health"),
     re_path(r"^/circuit-breaker/stats/?$", BreakersView.as_view({"get": "stats"}), name="breakers"),
     re_path(

@@ -6,6 +6,7 @@ from payments.models.breaker import BreakerControl, GatewayCall
 from payments.models.idempotency import IdempotencyKey
 from payments.models.operation import GatewayName, GatewayOperation
 from payments.models.payment import Payment
+from payments.models.projection import DailyFigures, PaymentStanding
 from payments.models.refund import Dispute, Refund
 from payments.models.settlement import Discrepancy
 from payments.models.subject import SubjectKey
@@ -13,6 +14,7 @@ from payments.models.subject import SubjectKey
 __all__ = [
     "ApiKey",
     "BreakerControl",
+    "DailyFigures",
     "Delivery",
     "Discrepancy",
     "Dispute",
@@ -21,6 +23,7 @@ __all__ = [
     "GatewayOperation",
     "IdempotencyKey",
     "Payment",
+    "PaymentStanding",
     "Refund",
     "StoredEvent",
     "Stream",

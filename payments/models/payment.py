@@ -131,11 +131,6 @@ class Payment(models.Model):
             models.Index(fields=["customer_digest", "-created_at"], name="payment_by_customer"),
             models.Index(fields=["contract", "-created_at"], name="payment_by_contract"),
             models.Index(fields=["owner_id", "amount"], name="payment_own_by_amount"),
-            # Statistics of one merchant are read from this index alone.
-            models.Index(
-                fields=["owner_id", "created_at", "status", "currency", "provider", "amount"],
-                name="payment_statistics",
-            ),
         ]
 
     def __str__(self) -> str:

@@ -2,14 +2,12 @@
 
 import re
 from collections.abc import Iterator
-from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
 import pytest
 from django.db import connection
-from django.db.models import Count, QuerySet, Sum
-from django.utils import timezone
+from django.db.models import QuerySet
 from pytest_django import DjangoDbBlocker
 
 from payments.api.filters import PaymentFilter
@@ -123,20 +121,6 @@ def test_an_operators_list_does_not_either(many: None, status: str | None) -> No
 def test_the_sweep_reads_only_what_is_due(many: None) -> None:
     plan = plan_of(recovery.due(older_than=None))
     assert "operation_due" in plan, plan
-    assert not reads_all(plan)
-
-
-@pytest.mark.django_db
-def test_statistics_of_one_merchant_are_read_from_one_index(many: None) -> None:
-    since = timezone.now() - timedelta(days=30)
-    rows = (
-        Payment.objects.filter(owner_id=OWNER, created_at__gte=since)
-        .order_by()
-        .values("status", "currency", "provider")
-        .annotate(count=Count("amount"), total=Sum("amount"))
-    )
-    plan = plan_of(rows)
-    assert "payment_statistics" in plan, plan
     assert not reads_all(plan)
 
 

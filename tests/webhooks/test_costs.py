@@ -92,6 +92,7 @@ WRITES = [
     "UPDATE payments_payment",
     "INSERT payments_storedevent",
     "UPDATE payments_stream",
+    "INSERT payments_delivery",  # for the figures: who must hear of it, and cannot miss it
 ]
 AT_ONCE = ["WITH " + " ".join(write.split()[1] for write in WRITES)]
 

@@ -1,0 +1,40 @@
+"""Make read models anew from the history, while payments go on.
+
+What a projection tells meanwhile may be behind; cut off, it is begun again.
+"""
+
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from payments.management.arguments import with_progress
+from payments.projections import statistics
+
+_PROJECTIONS = {"statistics": statistics}
+
+
+def _known() -> str:
+    return f"there are: {', '.join(sorted(_PROJECTIONS))}"
+
+
+class Command(BaseCommand):
+    """Read models, from the beginning."""
+
+    help = __doc__ or ""
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("names", nargs="*", metavar="NAME", help=_known())
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        names = options["names"] or sorted(_PROJECTIONS)
+        if unknown := sorted(set(names) - set(_PROJECTIONS)):
+            raise CommandError(f"No projection is called {unknown[0]!r}; {_known()}.")
+        for name in names:
+            self._rebuild(name)
+
+    def _rebuild(self, name: str) -> None:
+        projection = _PROJECTIONS[name]
+        total = projection.payments_known()
+        steps = (1 for count in projection.rebuild() for _ in range(count))
+        done = sum(with_progress(steps, total, "payments", self.stderr))
+        self.stdout.write(f"{name}: {done} payments counted anew.")

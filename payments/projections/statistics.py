@@ -17,9 +17,11 @@ from django.utils.dateparse import parse_datetime
 
 from payments import signals
 from payments.events.models import StoredEvent, Stream
+from payments.events.signal import signal_named
 from payments.models import DailyFigures, PaymentStanding
 from payments.money import Money
 from payments.projections.durations import added, bucket_of
+from payments.signals import PaymentFacts
 from payments.statuses import PaymentStatus
 
 SIGNALS = (
@@ -57,26 +59,26 @@ def hear(event: StoredEvent) -> None:
 
 def _after(before: PaymentStanding | None, event: StoredEvent) -> PaymentStanding:
     """Where a payment stands after this event of it."""
-    data = event.data
-    standing = _STANDINGS[PaymentStatus(data["status"])]
+    facts: PaymentFacts = signal_named(event.type).read(event)
+    standing = _STANDINGS[PaymentStatus(facts.status)]
     is_paid = standing == Standing.SUCCESSFUL
     known = before.milliseconds if before else None
     return PaymentStanding(
         payment_id=event.aggregate_id,
         sequence=event.sequence,
-        owner=data["owner_id"],
+        owner=facts.owner_id,
         day=before.day if before else event.timestamp.astimezone(UTC).date(),
-        currency=data["currency"],
-        provider=data["provider"] or (before.provider if before else ""),
+        currency=facts.currency,
+        provider=facts.provider or (before.provider if before else ""),
         standing=standing,
-        amount=Money.parse(data["amount_captured"], data["currency"]).amount if is_paid else 0,
-        milliseconds=known if known is not None or not is_paid else _duration(event),
+        amount=Money.parse(facts.amount_captured, facts.currency).amount if is_paid else 0,
+        milliseconds=known if known is not None or not is_paid else _duration(facts, event),
     )
 
 
-def _duration(event: StoredEvent) -> int | None:
+def _duration(facts: PaymentFacts, event: StoredEvent) -> int | None:
     """From the beginning at the provider until it was paid."""
-    started_at = parse_datetime(event.data["started_at"])
+    started_at = parse_datetime(facts.started_at)
     if started_at is None:
         return None
     return max(0, (event.timestamp - started_at) // timedelta(milliseconds=1))

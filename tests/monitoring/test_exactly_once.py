@@ -13,7 +13,7 @@ from monitoring.exactly_once.audit import Audit
 from payments import lifecycle, operations, signals
 from payments.gateways.messages import DisputeNews, DisputeStatus, Failure, GatewayResult
 from payments.gateways.registry import gateway_named
-from payments.models import Discrepancy, GatewayOperation, Payment, StoredEvent
+from payments.models import Delivery, Discrepancy, GatewayOperation, Payment, StoredEvent
 from payments.money import Money
 from payments.services.disputes import record_dispute
 from payments.services.payments import create_payment
@@ -180,6 +180,7 @@ def second_charge(payment: Payment) -> GatewayOperation:
 
 
 def remove_event(payment: Payment) -> None:
+    Delivery.objects.all().delete()
     sql(
         "DELETE FROM payments_storedevent WHERE aggregate_id = %s AND sequence = 2",
         str(payment.pk),
@@ -187,6 +188,7 @@ def remove_event(payment: Payment) -> None:
 
 
 def remove_last_event(payment: Payment) -> None:
+    Delivery.objects.all().delete()
     StoredEvent.objects.filter(aggregate_id=str(payment.pk)).order_by("-sequence")[
         :1
     ].get().delete()

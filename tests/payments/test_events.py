@@ -9,8 +9,8 @@ from django.db import DatabaseError, connection, transaction
 from payments import signals
 from payments.events import context
 from payments.events.guards import AppendOnly
-from payments.events.models import StoredEvent, Stream
-from payments.events.signal import Aggregate, EventSignal, all_signals, signal_named
+from payments.events.models import Delivery, StoredEvent, Stream
+from payments.events.signal import Aggregate, EventSignal, _register, all_signals, signal_named
 from payments.events.store import BrokenChain, record, verify_stream
 from payments.signals import PaymentFacts
 
@@ -92,6 +92,7 @@ TAMPERINGS = {
 @pytest.mark.parametrize("statement", TAMPERINGS.values(), ids=TAMPERINGS)
 def test_a_history_that_was_tampered_with_does_not_verify(statement: str) -> None:
     write(3)
+    Delivery.objects.all().delete()  # who tampers would think of them
     with connection.cursor() as cursor:
         cursor.execute(statement)
     with pytest.raises(BrokenChain):
@@ -102,7 +103,7 @@ FORBIDDEN = {
     "update": "UPDATE payments_storedevent SET data = '{}'",
     "delete": "DELETE FROM payments_storedevent",
     "replace": "INSERT OR REPLACE INTO payments_storedevent SELECT * FROM payments_storedevent",
-    "truncate": "TRUNCATE payments_storedevent",
+    "truncate": "TRUNCATE payments_storedevent CASCADE",
 }
 POSSIBLE = {
     "sqlite": ("update", "delete", "replace"),
@@ -197,3 +198,27 @@ def test_a_harmful_correlation_id_is_replaced(given: str | None) -> None:
 
 def test_a_harmless_correlation_id_is_kept() -> None:
     assert context.accepted_or_new("order-12_3.x") == "order-12_3.x"
+
+
+@pytest.mark.django_db
+def test_what_was_written_in_an_older_shape_is_read_in_todays() -> None:
+    (event,) = write()
+    data = {"subject": "x"} | {k: v for k, v in event.data.items() if k != "subject_id"}
+    old = StoredEvent(version=1, data=data)
+    today = EventSignal(
+        "test.renamed",
+        PaymentFacts,
+        version=3,
+        upcasts={
+            1: lambda data: data | {"subject_id": data["subject"]},
+            2: lambda data: {k: v for k, v in data.items() if k != "subject"},
+        },
+    )
+    del _register["test.renamed"]
+    assert today.read(old) == facts()
+    assert old.data == data  # what is stored stays as it was written
+
+
+def test_a_version_that_could_not_be_read_later_is_refused() -> None:
+    with pytest.raises(ValueError, match="upcast for each version"):
+        EventSignal("test.forgotten", PaymentFacts, version=2)

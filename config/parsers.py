@@ -10,6 +10,9 @@ from datetime import timedelta
 from typing import TypeVar
 from urllib.parse import SplitResult, urlsplit
 
+from django.core.exceptions import ValidationError
+from django.core.validators import validate_email
+
 Value = TypeVar("Value")
 Parser = Callable[[str], Value]
 
@@ -99,6 +102,15 @@ def address_of(*schemes: str) -> Parser[str]:
         return text
 
     return parse
+
+
+def mailbox(text: str) -> str:
+    """An address of a person, such as shop@example.com. Raises ValueError."""
+    try:
+        validate_email(text)
+    except ValidationError:
+        raise ValueError(f"{text!r} is no mail address; write one like shop@example.com") from None
+    return text
 
 
 def _split(text: str) -> SplitResult:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from csp.constants import NONE, SELF
 
-from config import breakers, parsers, providers, stores
+from config import breakers, mail, parsers, providers, stores
 from config.console import CONSOLE
 from config.environment import read_process_environment, stop_if_refused
 from config.logs import configure_structlog, logging_settings
@@ -44,6 +44,14 @@ ALLOWED_HOSTS = env.need(
 )
 TRUSTED_PROXIES = env.items("TRUSTED_PROXIES", parsers.network)
 CSRF_TRUSTED_ORIGINS = ["/".join(PUBLIC_URL.split("/")[:3])]
+
+# Mail to payers and to the merchant. A server that hangs keeps a worker for the timeout at most.
+globals().update(mail.server(env))
+SENDS_MAIL = env.is_set("EMAIL_URL")
+EMAIL_TIMEOUT = 10
+DEFAULT_FROM_EMAIL = env.read("EMAIL_FROM", parsers.mailbox, "payments@localhost")
+MERCHANT_NAME = env.text("MERCHANT_NAME", "the shop")
+MERCHANT_EMAIL = env.items("MERCHANT_EMAIL", parsers.mailbox)
 
 # Providers and payments.
 PROVIDERS = providers.configured(env)

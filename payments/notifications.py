@@ -1,0 +1,68 @@
+"""What payers and the merchant are told by mail: durable receivers, a letter an event each.
+
+A letter's Message-ID is made of the event: should a worker die between sending and writing it
+down, the second letter is known by it. Nobody is written to while EMAIL_URL is not set.
+"""
+
+from typing import Any
+from urllib.parse import urlsplit
+
+from django.conf import settings
+from django.core.mail import EmailMessage
+from django.template.loader import render_to_string
+
+from payments import signals
+from payments.events.durable import durable_receiver
+from payments.events.models import StoredEvent
+from payments.events.signal import EventSignal
+from payments.models import Payment
+
+FOR_PAYERS = (signals.payment_completed, signals.payment_failed, signals.refund_succeeded)
+FOR_THE_MERCHANT = (
+    *FOR_PAYERS,
+    signals.refund_failed,
+    signals.dispute_opened,
+    signals.payment_contradicted,
+)
+
+
+def _if(wanted: object, told: tuple[EventSignal, ...]) -> tuple[EventSignal, ...]:
+    """Who writes to nobody needs no deliveries."""
+    return told if wanted else ()
+
+
+@durable_receiver(*_if(settings.SENDS_MAIL, FOR_PAYERS), acts_outside=True)
+def write_to_payer(event: StoredEvent) -> None:
+    """To the address that came with the payment; silent where there is none, or it is forgotten."""
+    payment = Payment.objects.select_related("subject").get(pk=event.aggregate_id)
+    if address := payment.customer.get("email"):
+        _send("payer", [address], event, payment)
+
+
+@durable_receiver(
+    *_if(settings.SENDS_MAIL and settings.MERCHANT_EMAIL, FOR_THE_MERCHANT), acts_outside=True
+)
+def write_to_merchant(event: StoredEvent) -> None:
+    """To MERCHANT_EMAIL, about whatever may need something done."""
+    payment = Payment.objects.get(pk=event.aggregate_id)
+    _send("merchant", settings.MERCHANT_EMAIL, event, payment)
+
+
+def _send(reader: str, to: list[str], event: StoredEvent, payment: Payment) -> None:
+    subject, body = _letter(f"mail/{reader}/{event.type}.txt", event, payment)
+    host = urlsplit(settings.PUBLIC_URL).hostname
+    named = {"Message-ID": f"<{event.id}.{reader}@{host}>"}
+    EmailMessage(subject, body, to=to, headers=named).send()
+
+
+def _letter(template: str, event: StoredEvent, payment: Payment) -> tuple[str, str]:
+    """The first line is the subject; none of it is HTML."""
+    facts: dict[str, Any] = {
+        "payment": payment,
+        "facts": event.data,
+        "details": event.data["details"],
+        "merchant": settings.MERCHANT_NAME,
+        "page": f"{settings.PUBLIC_URL}/admin/payments/payment/{payment.pk}/change/",
+    }
+    subject, _, body = render_to_string(template, facts).strip().partition("\n")
+    return subject, f"{body.strip()}\n"

@@ -33,7 +33,7 @@ def wake_the_relay(**_: Any) -> None:
     relay_wanted.wake()
 
 
-@durable_receiver(*statistics.SIGNALS)
-def keep_statistics(event: StoredEvent) -> None:
+@durable_receiver(*statistics.SIGNALS, in_batches=True)
+def keep_statistics(events: list[StoredEvent]) -> None:
     """Figures follow the history."""
-    statistics.hear(event)
+    statistics.hear(events)

@@ -6,13 +6,15 @@ in the event's own commit, and the relay brings it, at least once and in order p
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 from django.apps import apps
 
 from payments.events.models import StoredEvent
 from payments.events.signal import EventSignal
 
-Receive = Callable[[StoredEvent], None]
+# Of one event; or of a list of them, where a handler takes them in batches.
+Receive = Callable[[Any], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +24,8 @@ class Handler:
     With `acts_outside` it runs with no transaction open, at least once, and gives the event's id
     as idempotency key to whomever it calls; replays leave it out unless told. Otherwise what it
     writes is one commit with the end of its delivery: its effect happens once. With `is_strict`
-    an event that it could not receive keeps the later ones of the aggregate waiting.
+    an event that it could not receive keeps the later ones of the aggregate waiting. With
+    `in_batches` it is given a list of events, each of another aggregate.
     """
 
     name: str
@@ -30,6 +33,11 @@ class Handler:
     signals: tuple[EventSignal, ...]
     acts_outside: bool = False
     is_strict: bool = False
+    in_batches: bool = False
+
+    def tell(self, event: StoredEvent) -> None:
+        """Tell of one event."""
+        self.receive([event] if self.in_batches else event)
 
 
 _handlers: dict[str, Handler] = {}
@@ -37,7 +45,10 @@ _by_signal: dict[str, tuple[Handler, ...]] = {}
 
 
 def durable_receiver(
-    *signals: EventSignal, acts_outside: bool = False, is_strict: bool = False
+    *signals: EventSignal,
+    acts_outside: bool = False,
+    is_strict: bool = False,
+    in_batches: bool = False,
 ) -> Callable[[Receive], Receive]:
     """Register a function of a module as durable receiver of these signals, under its own name.
 
@@ -48,7 +59,8 @@ def durable_receiver(
     def register(receive: Receive) -> Receive:
         if apps.ready:
             raise RuntimeError(f"{receive.__name__} must be registered while the apps are loaded.")
-        subscribe(Handler(receive.__name__, receive, signals, acts_outside, is_strict))
+        terms = {"acts_outside": acts_outside, "is_strict": is_strict, "in_batches": in_batches}
+        subscribe(Handler(receive.__name__, receive, signals, **terms))
         return receive
 
     return register

@@ -7,7 +7,9 @@ token there, and all is rolled back. Of one aggregate a handler gets one event a
 
 import random
 from collections.abc import Generator
+from contextlib import AbstractContextManager
 from datetime import timedelta
+from typing import Any
 
 import structlog
 from django.db import transaction
@@ -39,13 +41,25 @@ def drain() -> Generator[Delivery, None, None]:
     ends_at = timezone.now() + TIME
     while timezone.now() < ends_at and (taken := take(due())):
         begun_by = timezone.now() + LEASE / 2
+        portions = _portions(taken)
         try:
-            while taken and timezone.now() < begun_by:
-                delivery = taken.pop(0)
-                deliver(delivery)
-                yield delivery
+            while portions and timezone.now() < begun_by:
+                portion = portions.pop(0)
+                deliver(portion)
+                yield from portion
         finally:
-            leases.give_back(taken, counter="attempts", status=Status.READY)
+            unbegun = [delivery for portion in portions for delivery in portion]
+            leases.give_back(unbegun, counter="attempts", status=Status.READY)
+
+
+def _portions(taken: list[Delivery]) -> list[list[Delivery]]:
+    """What is brought together: all for one handler in a commit, what acts outside alone."""
+    shared: dict[str, list[Delivery]] = {}
+    for delivery in taken:
+        handler = durable.handler_named(delivery.handler)
+        alone = handler is None or handler.acts_outside
+        shared.setdefault(str(delivery.pk) if alone else delivery.handler, []).append(delivery)
+    return list(shared.values())
 
 
 def due() -> QuerySet[Delivery]:
@@ -76,22 +90,65 @@ def take(rows: QuerySet[Delivery]) -> list[Delivery]:
     return list(taken.select_related("event").order_by("urgency", "pk"))
 
 
-def deliver(delivery: Delivery) -> None:
-    """Bring one delivery that we hold to its handler, and write down how that ended."""
-    event = delivery.event
-    facts = {"correlation_id": event.correlation_id, "causation_id": str(event.pk)}
+def deliver(portion: list[Delivery]) -> None:
+    """Bring deliveries that we hold to their handler, and write down how each ended.
+
+    Several share a commit. Should one of them fail, that leaves nothing, and each is brought alone.
+    """
+    if len(portion) == 1 or not _all_at_once(portion):
+        for delivery in portion:
+            _deliver_alone(delivery)
+
+
+def _all_at_once(portion: list[Delivery]) -> bool:
+    """Whether they were brought in one commit, their ends with it."""
+    handler = durable.handler_named(portion[0].handler)
+    if handler is None or not all(_is_understood(each.event) for each in portion):
+        return False
     try:
-        with context.bound(source="relay", **facts):
-            _bring(delivery, event)
+        with transaction.atomic(durable=True):
+            _end_all(portion)
+            _tell_all(handler, [each.event for each in portion])
+    except Exception as error:  # noqa: BLE001 - whose it was shows when each is alone
+        log.info("deliveries_brought_one_by_one", handler=handler.name, cause=type(error).__name__)
+        return False
+    return True
+
+
+def _tell_all(handler: Handler, events: list[StoredEvent]) -> None:
+    if handler.in_batches:
+        with context.bound(source="relay"):
+            handler.receive(events)
+        return
+    for event in events:
+        with _context_of(event):
+            handler.receive(event)
+
+
+def _context_of(event: StoredEvent) -> AbstractContextManager[Any]:
+    """What a receiver records is of the same conversation, and caused by this event."""
+    return context.bound(
+        source="relay", correlation_id=event.correlation_id, causation_id=str(event.pk)
+    )
+
+
+def _is_understood(event: StoredEvent) -> bool:
+    return event.version <= signal_named(event.type).version
+
+
+def _deliver_alone(delivery: Delivery) -> None:
+    try:
+        with _context_of(delivery.event):
+            _bring(delivery, delivery.event)
     except Fenced as fenced:
-        log.warning("delivery_fenced", handler=delivery.handler, event_id=str(event.pk))
+        log.warning("delivery_fenced", handler=delivery.handler, event_id=str(delivery.event_id))
         delivery.last_error = str(fenced)
 
 
 def _bring(delivery: Delivery, event: StoredEvent) -> None:
     """Raises Fenced."""
     handler = durable.handler_named(delivery.handler)
-    if handler is None or event.version > signal_named(event.type).version:
+    if handler is None or not _is_understood(event):
         return _end(delivery, Status.PARKED, "This version of the service does not know it.")
     if delivery.attempts > RETRIES.attempts:
         return _end(delivery, Status.DEAD, "Taken again and again and never brought to an end.")
@@ -105,12 +162,12 @@ def _bring(delivery: Delivery, event: StoredEvent) -> None:
 
 def _run(handler: Handler, delivery: Delivery, event: StoredEvent) -> None:
     if handler.acts_outside:
-        handler.receive(event)
+        handler.tell(event)
         _end(delivery, Status.DONE)
     else:
         with transaction.atomic(durable=True):
             _end(delivery, Status.DONE)  # first: from here on nobody takes it over
-            handler.receive(event)
+            handler.tell(event)
 
 
 def _try_later(delivery: Delivery, error: Exception) -> None:
@@ -131,6 +188,16 @@ def _try_later(delivery: Delivery, error: Exception) -> None:
 
 def _end(delivery: Delivery, status: Delivery.Status, error: str = "") -> None:
     return _put(delivery, status, error, ended_at=timezone.now(), next_try_at=None)
+
+
+def _end_all(portion: list[Delivery]) -> None:
+    """Raises Fenced where one of them is not ours any more."""
+    ours = Delivery.objects.filter(
+        pk__in=[each.pk for each in portion], lease_token=portion[0].lease_token
+    )
+    news = {"status": Status.DONE, "lease_token": None, "next_try_at": None}
+    if ours.update(**news, last_error="", ended_at=timezone.now()) != len(portion):
+        raise Fenced("One of these was taken over.")
 
 
 def _put(delivery: Delivery, status: Delivery.Status, error: str, **facts: object) -> None:

@@ -43,18 +43,25 @@ _STANDINGS = dict.fromkeys(PaymentStatus, Standing.PENDING) | {
     PaymentStatus.EXPIRED: Standing.FAILED,
 }
 _CELL = ("owner", "day", "currency", "provider")
-_FACTS = ("sequence", *_CELL, "standing", "amount", "milliseconds")
+_COUNTED = (*_CELL, "standing", "amount", "milliseconds")
+_Move = tuple[PaymentStanding | None, PaymentStanding]
 _MANY = 500
 
 
-def hear(event: StoredEvent) -> None:
-    """Count a payment where this event says that it stands, in the caller's transaction."""
-    held = PaymentStanding.objects.select_for_update()
-    before = held.filter(pk=event.aggregate_id).first()
-    if before is None or before.sequence < event.sequence:
-        after = _after(before, event)
-        _move(before, after)
-        after.save(force_insert=before is None)
+def hear(events: list[StoredEvent]) -> None:
+    """Count payments where these events say that they stand, in the caller's transaction.
+
+    Each is of another payment.
+    """
+    held = PaymentStanding.objects.select_for_update().order_by("pk")
+    known = {str(row.pk): row for row in held.filter(pk__in=[e.aggregate_id for e in events])}
+    moves: list[_Move] = []
+    for event in events:
+        before = known.get(event.aggregate_id)
+        if before is None or before.sequence < event.sequence:
+            moves.append((before, _after(before, event)))
+    _count_all(moves)
+    _write([after for _, after in moves])
 
 
 def _after(before: PaymentStanding | None, event: StoredEvent) -> PaymentStanding:
@@ -84,17 +91,25 @@ def _duration(facts: PaymentFacts, event: StoredEvent) -> int | None:
     return max(0, (event.timestamp - started_at) // timedelta(milliseconds=1))
 
 
-def _move(before: PaymentStanding | None, after: PaymentStanding) -> None:
-    """Count it where it stands now, and no longer where it stood."""
-    counts = [(after, 1)] if before is None else [(before, -1), (after, 1)]
-    if before and all(getattr(before, name) == getattr(after, name) for name in _FACTS[1:]):
-        return
-    cells = {_cell_of(each) for each, _ in counts}
-    figures = {cell: _held(dict(zip(_CELL, cell, strict=True))) for cell in sorted(cells)}
-    for each, count in counts:
-        _count(figures[_cell_of(each)], each, count)
-    for row in figures.values():
-        row.save()
+def _count_all(moves: list[_Move]) -> None:
+    """Count each where it stands now, and no longer where it stood."""
+    counts = [
+        (row, count)
+        for before, after in moves
+        if before is None or _is_counted_otherwise(before, after)
+        for row, count in ((before, -1), (after, 1))
+        if row is not None
+    ]
+    cells = sorted({_cell_of(row) for row, _ in counts})
+    figures = {each: _held(dict(zip(_CELL, each, strict=True))) for each in cells}
+    for row, count in counts:
+        _count(figures[_cell_of(row)], row, count)
+    for cell in figures.values():
+        cell.save()
+
+
+def _is_counted_otherwise(before: PaymentStanding, after: PaymentStanding) -> bool:
+    return any(getattr(before, name) != getattr(after, name) for name in _COUNTED)
 
 
 def _cell_of(row: PaymentStanding | DailyFigures) -> tuple[Any, ...]:
@@ -119,6 +134,15 @@ def _count(figures: DailyFigures, each: PaymentStanding, count: int) -> None:
         figures.milliseconds += count * each.milliseconds
         bucket = bucket_of(each.milliseconds)
         figures.durations = added(figures.durations, bucket, count)
+
+
+def _write(standings: list[PaymentStanding]) -> None:
+    PaymentStanding.objects.bulk_create(
+        standings,
+        update_conflicts=True,
+        unique_fields=["payment_id"],
+        update_fields=("sequence", *_COUNTED),
+    )
 
 
 # --- made anew
@@ -160,9 +184,7 @@ def _put_right(batch: list[PaymentStanding]) -> None:
         held = PaymentStanding.objects.select_for_update().order_by("pk")
         newer = {str(row.pk): row.sequence for row in held.filter(pk__in=[b.pk for b in batch])}
         ours = [each for each in batch if newer.get(str(each.pk), 0) <= each.sequence]
-        PaymentStanding.objects.bulk_create(
-            ours, update_conflicts=True, unique_fields=["payment_id"], update_fields=_FACTS
-        )
+        _write(ours)
 
 
 def _forget_strangers() -> None:

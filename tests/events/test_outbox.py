@@ -2,10 +2,12 @@
 
 from collections.abc import Callable
 from datetime import timedelta
+from typing import Any
 
 import pytest
 import time_machine
-from django.db import DatabaseError, IntegrityError, transaction
+from django.db import DatabaseError, IntegrityError, connection, transaction
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from pytest_django import Settings
 
@@ -28,7 +30,7 @@ from webhooks.models import KnownDelivery
 pytestmark = pytest.mark.django_db(transaction=True)
 Subscribe = Callable[[Handler], Handler]
 Status = Delivery.Status
-_listened: list[StoredEvent | context.Context] = []
+_listened: list[Any] = []
 
 
 def listen(event: StoredEvent) -> None:
@@ -162,7 +164,7 @@ def test_a_relay_that_wakes_up_late_has_no_second_effect(subscribe: Subscribe) -
     (late,) = relay.take(relay.due())
     with later(seconds=61):
         assert tasks.deliver_events() == 1
-        relay.deliver(late)
+        relay.deliver([late])
     assert heard() == ["p-1 1"]
     assert statuses() == ["done"]
 
@@ -263,6 +265,47 @@ def test_what_kills_its_relay_ends_dead_and_takes_no_other_with_it(
     assert heard() == ["p-2 1"]
 
 
+def test_one_that_fails_among_many_fails_alone(subscribe: Subscribe) -> None:
+    subscribe(handler(stumble_over_the_first))
+    for name in ("p-1", "p-2", "p-3"):
+        write(about=name)
+    tasks.deliver_events()
+    assert statuses() == ["ready", "done", "done"]
+    assert heard() == ["p-2 1", "p-3 1"]
+
+
+def test_what_is_taken_together_is_one_commit(subscribe: Subscribe) -> None:
+    subscribe(handler(keep))
+    for number in range(5):
+        write(about=f"p-{number}")
+    with CaptureQueriesContext(connection) as queries:
+        assert tasks.deliver_events() == 5
+    commits = [each for each in queries if each["sql"] == "COMMIT"]
+    assert len(commits) == 3  # the lease, what was brought, and nothing more to lease
+
+
+def test_many_events_of_other_histories_come_as_one_list(subscribe: Subscribe) -> None:
+    subscribe(Handler("listen", listen_to_all, (signals.payment_created,), in_batches=True))
+    _listened.clear()
+    write(2)
+    write(about="p-2")
+    tasks.deliver_events()
+    assert [[event.aggregate_id for event in each] for each in _listened] == [
+        ["p-1", "p-2"],
+        ["p-1"],
+    ]
+
+
+def listen_to_all(events: list[StoredEvent]) -> None:
+    _listened.append(events)
+
+
+def stumble_over_the_first(event: StoredEvent) -> None:
+    keep(event)
+    if event.aggregate_id == "p-1":
+        raise ValueError("of this one alone")
+
+
 def die_of_the_first(event: StoredEvent) -> None:
     if event.aggregate_id == "p-1":
         raise Killed
@@ -294,14 +337,14 @@ def test_an_event_of_a_newer_version_waits_for_a_person(
 def test_a_batch_that_takes_long_is_given_back_unbegun(
     subscribe: Subscribe, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    subscribe(handler(keep))
+    subscribe(handler(keep, acts_outside=True))
     for name in "abc":
         write(about=name)
     with time_machine.travel(timezone.now(), tick=False) as clock:
         deliver = relay.deliver
 
-        def slowly(delivery: Delivery) -> None:
-            deliver(delivery)
+        def slowly(portion: list[Delivery]) -> None:
+            deliver(portion)
             clock.shift(40)
 
         monkeypatch.setattr(relay, "deliver", slowly)

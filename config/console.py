@@ -61,6 +61,7 @@ CONSOLE: dict[str, Any] = {
                     _item("Payments", "payments", "payments.payment"),
                     _item("Disputes", "gavel", "payments.dispute"),
                     _item("Discrepancies", "balance", "payments.discrepancy"),
+                    _item("Sagas", "route", "payments.sagarun"),
                 ],
             },
             {

@@ -76,6 +76,7 @@ RETENTION_WEBHOOK_EVENTS_DAYS = env.integer("RETENTION_WEBHOOK_EVENTS_DAYS", 30,
 WEBHOOK_MAX_BODY = env.integer("WEBHOOK_MAX_BODY", 2**20, 2**10, 2**26)
 # In the request is one commit an event; with workers, deliveries are only kept in the request.
 WEBHOOK_PROCESSING = env.read("WEBHOOK_PROCESSING", parsers.one_of("request", "worker"), "request")
+SAGA_SWEEP_INTERVAL = env.milliseconds("SAGA_SWEEP_INTERVAL", 5_000)
 RELAY_SWEEP_INTERVAL = env.milliseconds("RELAY_SWEEP_INTERVAL", 5_000)
 WEBHOOK_SWEEP_INTERVAL = env.milliseconds("WEBHOOK_SWEEP_INTERVAL", 5_000)
 WEBHOOK_TIMESTAMP_TOLERANCE = env.read(
@@ -129,6 +130,7 @@ CELERY_BEAT_SCHEDULE = {
     "return-orphans": sweep("payments.tasks.return_orphans", RECOVERY_SWEEP_INTERVAL),
     "apply-due-webhook-events": sweep("webhooks.tasks.apply_due_events", WEBHOOK_SWEEP_INTERVAL),
     "deliver-events": sweep("payments.tasks.deliver_events", RELAY_SWEEP_INTERVAL),
+    "advance-sagas": sweep("payments.tasks.advance_sagas", SAGA_SWEEP_INTERVAL),
     "sweep-breakers": sweep("payments.tasks.sweep_breakers", BREAKER_SWEEP_INTERVAL),
     "cleanup-webhook-events": hourly("webhooks.tasks.cleanup_webhook_events"),
     "prune-deliveries": hourly("payments.tasks.prune_deliveries"),

@@ -7,7 +7,7 @@ from django.http import HttpRequest
 from django.urls import reverse
 
 from payments.admin.filters import overdue
-from payments.models import Delivery, Discrepancy, Payment
+from payments.models import Delivery, Discrepancy, Payment, SagaRun
 from webhooks.models import PaymentWebhookEvent
 
 _COUNTED_AT_MOST = 1000
@@ -59,6 +59,13 @@ def _concerns() -> list[dict[str, Any]]:
             Delivery.objects.filter(status="dead"),
             "payments_delivery",
             "status__exact=dead",
+        ),
+        _concern(
+            "Stuck sagas",
+            "Nobody knows what became of a step, or it cannot be undone",
+            SagaRun.objects.filter(state="stuck"),
+            "payments_sagarun",
+            "state__exact=stuck",
         ),
     ]
 

@@ -120,6 +120,7 @@ def note(
         method=payment.payment_method,
         subject_id=str(payment.subject_id or ""),
         owner_id=str(payment.owner_id or ""),
+        is_purchase=payment.is_purchase,
         amount_captured=Money(payment.amount_captured, payment.currency).major,
         amount_refunded=Money(payment.amount_refunded, payment.currency).major,
         status=payment.status,

@@ -3,19 +3,23 @@
 from typing import Any
 
 import structlog
-from django.db import DatabaseError
+from django.db import DatabaseError, transaction
 from django.dispatch import receiver
 
+from payments import signals
 from payments.events.bus import deliveries_wait
 from payments.events.durable import durable_receiver
 from payments.events.models import StoredEvent
 from payments.projections import statistics
 from payments.resilience.signals import BreakerChanged, breaker_changed
+from payments.sagas import engine
+from payments.sagas.purchase import PURCHASE
 from payments.services.breakers import keep_change
 from payments.waking import Waker
 
 log = structlog.get_logger(__name__)
 relay_wanted = Waker("payments.tasks.deliver_events")
+sagas_wanted = Waker("payments.tasks.advance_sagas")
 
 
 @receiver(breaker_changed, dispatch_uid="payments.keep_breaker_change")
@@ -37,3 +41,22 @@ def wake_the_relay(**_: Any) -> None:
 def keep_statistics(events: list[StoredEvent]) -> None:
     """Figures follow the history."""
     statistics.hear(events)
+
+
+@durable_receiver(
+    signals.payment_created,
+    signals.payment_authorized,
+    signals.payment_completed,
+    signals.payment_failed,
+    signals.payment_cancelled,
+    signals.payment_expired,
+    about=lambda event: bool(event.data["is_purchase"]),
+)
+def follow_purchase(event: StoredEvent) -> None:
+    """A purchase begins with its payment, and goes on with what befalls it."""
+    if event.type == signals.payment_created.name:
+        engine.start(PURCHASE, event.aggregate_id)
+    elif event.data["is_late"]:
+        engine.undo_again(event.aggregate_id, "authorise")
+    engine.nudge(event.aggregate_id)
+    transaction.on_commit(sagas_wanted.wake)

@@ -37,6 +37,7 @@ class PaymentFacts:
     heard_from: str = ""
     is_late: bool = False
     owner_id: str = ""
+    is_purchase: bool = False
     amount_captured: str = "0"
     amount_refunded: str = "0"
     details: dict[str, Any] = field(default_factory=dict)
@@ -87,6 +88,21 @@ class BreakerFacts:
     next_retry_at: str = ""
     last_failure_at: str = ""
     configuration: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class SagaFacts:
+    """How far a saga is; `error` is the step's own, or why the saga as a whole turned or stands."""
+
+    saga_id: str
+    type: str
+    definition_version: int
+    payment_id: str
+    state: str
+    step: str = ""
+    attempt: int = 0
+    error: str = ""
+    actor: str = ""
 
 
 def _event(
@@ -140,3 +156,18 @@ circuit_breaker_forced = _breaker_event("circuit_breaker.forced", Priority.HIGH)
 circuit_breaker_reset = _breaker_event("circuit_breaker.reset", Priority.HIGH)
 circuit_breaker_gap = _breaker_event("circuit_breaker.gap", Priority.MEDIUM)
 service_unavailable = _breaker_event("service.unavailable", Priority.CRITICAL)
+
+
+def _saga_event(name: str, priority: Priority = Priority.MEDIUM) -> EventSignal:
+    return EventSignal(name, SagaFacts, priority=priority)
+
+
+saga_started = _saga_event("saga.started")
+saga_step_succeeded = _saga_event("saga.step_succeeded")
+saga_step_failed = _saga_event("saga.step_failed", Priority.HIGH)
+saga_compensating = _saga_event("saga.compensating", Priority.HIGH)
+saga_compensated = _saga_event("saga.compensated", Priority.HIGH)
+saga_completed = _saga_event("saga.completed")
+saga_stuck = _saga_event("saga.stuck", Priority.CRITICAL)
+saga_cancelled = _saga_event("saga.cancelled", Priority.HIGH)
+saga_resolved = _saga_event("saga.resolved", Priority.HIGH)

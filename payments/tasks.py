@@ -4,6 +4,7 @@ from celery import shared_task
 
 from payments.events import relay
 from payments.gateways.registry import configured
+from payments.sagas import engine
 from payments.services import breaker_sweep, maintenance, orphans, recovery
 from payments.services.reconciliation import run
 
@@ -27,6 +28,12 @@ def return_orphans() -> int:
 def deliver_events() -> int:
     """Bring events to their durable receivers; answers how many deliveries were made."""
     return sum(1 for _ in relay.drain())
+
+
+@shared_task
+def advance_sagas() -> int:
+    """Go on with every saga that is due; answers how many."""
+    return sum(1 for _ in engine.advance_due())
 
 
 @shared_task

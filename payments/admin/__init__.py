@@ -1,6 +1,6 @@
 """The operators' console: what each kind of record shows, and the few deeds on it."""
 
-from payments.admin import access, events, gateways, outbox, people, refunds, settlement
+from payments.admin import access, events, gateways, outbox, people, refunds, sagas, settlement
 from payments.admin import payments as payments_admin
 
 __all__ = [
@@ -11,5 +11,6 @@ __all__ = [
     "payments_admin",
     "people",
     "refunds",
+    "sagas",
     "settlement",
 ]

@@ -82,6 +82,10 @@ class CreateSerializer(serializers.Serializer[Any]):
     )
     language = serializers.RegexField(r"^[a-z]{2}(-[A-Z]{2})?$", required=False)
     capture = serializers.ChoiceField(Payment.Capture.choices, required=False)
+    purchase = serializers.BooleanField(
+        required=False,
+        help_text="Reserve first, fulfil, and only then take the money; undo all where one fails.",
+    )
     return_url = serializers.URLField(max_length=2000, required=False)
     callback_url = serializers.URLField(max_length=2000, required=False)
     metadata = serializers.DictField(
@@ -94,9 +98,17 @@ class CreateSerializer(serializers.Serializer[Any]):
             raise serializers.ValidationError(message)
         return metadata
 
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        if attrs.get("purchase") and attrs.get("capture") == Payment.Capture.AUTOMATIC:
+            message = "A purchase takes the money once it is fulfilled: leave `capture` out."
+            raise serializers.ValidationError({"capture": message})
+        return attrs
+
     def wishes(self) -> dict[str, Any]:
         """Keyword arguments of `create_payment`. Raises InvalidAmount, UnsupportedCurrency."""
         told = dict(self.validated_data)
+        if told.pop("purchase", False):
+            told |= {"is_purchase": True, "capture": Payment.Capture.MANUAL}
         return told | {"money": Money.parse(told.pop("amount"), told.pop("currency"))}
 
 

@@ -25,7 +25,8 @@ class Handler:
     as idempotency key to whomever it calls; replays leave it out unless told. Otherwise what it
     writes is one commit with the end of its delivery: its effect happens once. With `is_strict`
     an event that it could not receive keeps the later ones of the aggregate waiting. With
-    `in_batches` it is given a list of events, each of another aggregate.
+    `in_batches` it is given a list of events, each of another aggregate. `about` chooses among
+    the events of its signals, by what stands in them.
     """
 
     name: str
@@ -34,6 +35,7 @@ class Handler:
     acts_outside: bool = False
     is_strict: bool = False
     in_batches: bool = False
+    about: Callable[[StoredEvent], bool] | None = None
 
     def tell(self, event: StoredEvent) -> None:
         """Tell of one event."""
@@ -49,6 +51,7 @@ def durable_receiver(
     acts_outside: bool = False,
     is_strict: bool = False,
     in_batches: bool = False,
+    about: Callable[[StoredEvent], bool] | None = None,
 ) -> Callable[[Receive], Receive]:
     """Register a function of a module as durable receiver of these signals, under its own name.
 
@@ -59,8 +62,8 @@ def durable_receiver(
     def register(receive: Receive) -> Receive:
         if apps.ready:
             raise RuntimeError(f"{receive.__name__} must be registered while the apps are loaded.")
-        terms = {"acts_outside": acts_outside, "is_strict": is_strict, "in_batches": in_batches}
-        subscribe(Handler(receive.__name__, receive, signals, **terms))
+        name = receive.__name__
+        subscribe(Handler(name, receive, signals, acts_outside, is_strict, in_batches, about))
         return receive
 
     return register
@@ -72,12 +75,13 @@ def subscribe(handler: Handler) -> None:
         raise ValueError(f"A durable receiver stands in its module, under one name: {handler.name}")
     _handlers[handler.name] = handler
     for signal in handler.signals:
-        _by_signal[signal.name] = (*handlers_of(signal.name), handler)
+        _by_signal[signal.name] = (*_by_signal.get(signal.name, ()), handler)
 
 
-def handlers_of(type_: str) -> tuple[Handler, ...]:
-    """Who must hear of events of this type."""
-    return _by_signal.get(type_, ())
+def handlers_of(event: StoredEvent) -> list[Handler]:
+    """Who must hear of an event."""
+    listening = _by_signal.get(event.type, ())
+    return [each for each in listening if each.about is None or each.about(event)]
 
 
 def handler_named(name: str) -> Handler | None:

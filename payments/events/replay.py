@@ -49,7 +49,7 @@ def chosen(
 
 
 def plan(events: QuerySet[StoredEvent], handlers: Iterable[Handler]) -> dict[str, int]:
-    """How many events each of these handlers would hear of."""
+    """How many events each of these handlers would hear of, at most."""
     counts = events.order_by().values_list("type").annotate(count=Count("pk"))
     of_type = dict(counts)
     return {
@@ -64,7 +64,7 @@ def schedule(events: QuerySet[StoredEvent], handlers: Iterable[Handler]) -> Iter
     anew = (
         delivery_of(event, each, replay_id)
         for event in events.iterator(chunk_size=_BATCH)
-        for each in durable.handlers_of(event.type)
+        for each in durable.handlers_of(event)
         if (event.type, each.name) in wanted
     )
     while batch := list(islice(anew, _BATCH)):

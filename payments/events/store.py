@@ -72,7 +72,7 @@ def _append(signal: EventSignal, tip: Stream, data: dict[str, Any]) -> StoredEve
 
 def _address(event: StoredEvent) -> None:
     """One delivery for each durable receiver, in the same commit; and somebody brings them."""
-    handlers = durable.handlers_of(event.type)
+    handlers = durable.handlers_of(event)
     for handler in handlers:
         rows.insert(delivery_of(event, handler))
     if handlers:

@@ -8,6 +8,7 @@ from payments.models.operation import GatewayName, GatewayOperation
 from payments.models.payment import Payment
 from payments.models.projection import DailyFigures, PaymentStanding
 from payments.models.refund import Dispute, Refund
+from payments.models.saga import SagaRun, SagaStep
 from payments.models.settlement import Discrepancy
 from payments.models.subject import SubjectKey
 
@@ -25,6 +26,8 @@ __all__ = [
     "Payment",
     "PaymentStanding",
     "Refund",
+    "SagaRun",
+    "SagaStep",
     "StoredEvent",
     "Stream",
     "SubjectKey",

@@ -67,6 +67,7 @@ class Payment(models.Model):
     provider = models.CharField(max_length=20, blank=True)
     provider_is_named = models.BooleanField(default=False)
     payment_method = models.CharField(max_length=40, blank=True)
+    is_purchase = models.BooleanField(default=False, db_default=False)
     payment_methods = models.JSONField(default=list, blank=True)
     language = models.CharField(max_length=5, blank=True)
     description = models.CharField(max_length=500, blank=True)

@@ -28,6 +28,7 @@ LISTS = (
     "payments_discrepancy",
     "payments_storedevent",
     "payments_delivery",
+    "payments_sagarun",
     "payments_apikey",
     "payments_idempotencykey",
     "webhooks_paymentwebhookevent",
@@ -73,13 +74,13 @@ def furnish() -> Payment:
 
 def test_the_first_page_counts_what_waits_for_a_person(console: Client) -> None:
     calm = text_of(console, reverse("admin:index"))
-    assert calm.count('class="console-card concern is-calm"') == 5
+    assert calm.count('class="console-card concern is-calm"') == 6
     DiscrepancyFactory.create()
     PaymentWebhookEventFactory.create(status="parked")
     longer_ago = timezone.now() - timedelta(hours=1)
     GatewayOperationFactory.create(next_check_at=longer_ago, payment__reference="needle")
     page = text_of(console, reverse("admin:index"))
-    assert page.count('class="console-card concern is-calm"') == 2
+    assert page.count('class="console-card concern is-calm"') == 3
     assert "needle" in page
     PaymentFactory.create(reference="haystack")
     overdue = text_of(console, f"{list_of('payments_payment')}?checks=overdue")

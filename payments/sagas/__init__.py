@@ -1,0 +1,1 @@
+"""Where one promise needs several effects: done in order, undone backwards."""

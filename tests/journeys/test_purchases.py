@@ -1,0 +1,133 @@
+"""Purchases: reserved, fulfilled, and only then taken; or all of it undone, at the provider too."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from payments import tasks
+from payments.models import Payment, SagaRun
+from payments.sagas import purchase
+from payments.sagas.purchase import CannotFulfil, Fulfilment
+from tests.events.receivers import later
+from tests.journeys.conftest import Merchant, sweep_after
+from tests.journeys.test_follow_ups import truth
+from tests.sandbox.process import SandboxProcess
+
+
+class Shop:
+    """Packs parcels. It may refuse, stumble, or lose its tongue; what it did is under our key."""
+
+    def __init__(self) -> None:
+        self.packed: list[str] = []
+        self.unpacked: list[str] = []
+        self.trouble: type[BaseException] | None = None
+        self.stumbles_before = True
+
+    def do(self, payment: Payment, key: str) -> None:
+        if self.trouble and self.stumbles_before:
+            raise self.trouble("the shelf is empty")
+        self.packed.append(key)
+        if self.trouble:
+            raise self.trouble("after it was packed")
+
+    def was_done(self, payment: Payment, key: str) -> bool:
+        return key in self.packed
+
+    def undo(self, payment: Payment, key: str) -> None:
+        self.unpacked.append(key)
+
+
+@pytest.fixture
+def shop() -> Iterator[Shop]:
+    shop = Shop()
+    before = purchase.fulfil_by(Fulfilment(shop.do, shop.was_done, shop.undo))
+    yield shop
+    purchase.fulfil_by(before)
+
+
+def bought(merchant: Merchant, sandbox: SandboxProcess, deed: str = "approve") -> str:
+    payment, reference, _ = merchant.start(purchase=True)
+    work()
+    sandbox.act(reference, deed)
+    if deed == "approve":
+        merchant.wait_for(payment, "authorized")
+    work()
+    return payment
+
+
+def work() -> str:
+    """What the workers do; answers how the saga stands."""
+    tasks.deliver_events()
+    tasks.advance_sagas()
+    tasks.deliver_events()
+    return SagaRun.objects.get().state
+
+
+def test_money_is_taken_once_it_is_fulfilled(
+    merchant: Merchant, sandbox: SandboxProcess, shop: Shop
+) -> None:
+    payment = bought(merchant, sandbox)
+    assert merchant.get(f"/{payment}")["status"] == "completed"
+    assert truth(sandbox) == ("captured", "125.50", "0.00")
+    assert len(shop.packed) == 1
+    assert work() == "completed"
+    assert len(shop.packed) == 1
+
+
+def test_what_cannot_be_fulfilled_is_released_at_the_provider(
+    merchant: Merchant, sandbox: SandboxProcess, shop: Shop
+) -> None:
+    shop.trouble = CannotFulfil
+    payment = bought(merchant, sandbox)
+    assert work() == "compensated"
+    assert merchant.get(f"/{payment}")["status"] == "cancelled"
+    assert truth(sandbox)[0] == "cancelled"
+    assert (shop.packed, shop.unpacked) == ([], [])
+    assert "the shelf is empty" in SagaRun.objects.get().reason
+
+
+@pytest.mark.parametrize("before", [True, False])
+def test_who_stumbles_is_asked_and_packs_once(
+    merchant: Merchant, sandbox: SandboxProcess, shop: Shop, *, before: bool
+) -> None:
+    shop.trouble, shop.stumbles_before = ConnectionError, before
+    payment = bought(merchant, sandbox)
+    assert work() == "waiting"
+    shop.trouble = None
+    with later(minutes=1):
+        assert work() == "completed"
+    assert len(shop.packed) == 1
+    assert merchant.get(f"/{payment}")["status"] == "completed"
+
+
+def test_a_purchase_that_nobody_pays_ends_and_nothing_is_packed(
+    merchant: Merchant, sandbox: SandboxProcess, shop: Shop
+) -> None:
+    bought(merchant, sandbox, "decline")
+    sweep_after(hours=1)
+    with later(hours=2):
+        assert work() == "compensated"
+    assert shop.packed == []
+
+
+def test_a_lost_answer_to_the_capture_is_found_out_and_takes_the_money_once(
+    merchant: Merchant, sandbox: SandboxProcess, shop: Shop
+) -> None:
+    payment, reference, _ = merchant.start(purchase=True)
+    sandbox.act(reference, "approve")
+    merchant.wait_for(payment, "authorized")
+    sandbox.put({"mode": "timeout_after_commit"})
+    work()
+    assert SagaRun.objects.get().state == "waiting"
+    sandbox.put({"mode": "up"})
+    sweep_after(minutes=10)
+    with later(minutes=20):
+        assert work() == "completed"
+    assert truth(sandbox) == ("captured", "125.50", "0.00")
+    assert shop.unpacked == []
+
+
+def test_a_purchase_cannot_be_taken_at_once(merchant: Merchant, sandbox: SandboxProcess) -> None:
+    wishes = {"amount": "1.00", "currency": "AED", "purchase": True, "capture": "automatic"}
+    answer = merchant.post("/create", wishes)
+    assert (answer.status_code, answer.json()["errors"][0]["attr"]) == (400, "capture")

@@ -1,0 +1,1 @@
+"""Promises of several effects: kept, or undone backwards."""

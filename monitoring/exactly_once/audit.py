@@ -9,7 +9,7 @@ from uuid import UUID
 
 from django.db.models import Exists, Model, OuterRef, QuerySet
 
-from monitoring.exactly_once import history, inbox, providers, records
+from monitoring.exactly_once import history, inbox, outbox, providers, records
 from monitoring.exactly_once.cases import BATCH, Case, cases_of
 from monitoring.exactly_once.rules import Broken
 from monitoring.exactly_once.truth import Entry, Truth
@@ -37,6 +37,7 @@ class Audit:
         at_rest: bool = False,
     ) -> None:
         self._truth, self._provider, self._at_rest = truth, provider, at_rest
+        self._since = since
         self.payments = _since(Payment.objects.all(), "created_at", since)
         self._events = _since(PaymentWebhookEvent.objects.all(), "received_at", since)
         if provider:
@@ -56,6 +57,8 @@ class Audit:
             yield [broken for case in batch for broken in self._judged(case)]
         self._count_inbox()
         yield list(inbox.breaches_in(self._events, at_rest=self._at_rest))
+        self._count_outbox()
+        yield list(outbox.breaches_in(self._since))
         entries = self._truth.entries()
         while some := list(islice(entries, BATCH)):
             yield self._strangers_among(some)
@@ -92,6 +95,12 @@ class Audit:
         self.under_way["webhook events"] = waiting.count()
         parked = self._events.filter(status=status.PARKED)
         self.left_to_people["parked webhook events"] = parked.count()
+
+    def _count_outbox(self) -> None:
+        rows = outbox.deliveries(self._since)
+        self.checked["deliveries"] = rows.count()
+        self.under_way["deliveries"] = rows.filter(next_try_at__isnull=False).count()
+        self.left_to_people["deliveries given up"] = outbox.given_up(self._since)
 
     def _judged(self, case: Case) -> list[Broken]:
         """A payment that moved while it was looked at is looked at once more."""

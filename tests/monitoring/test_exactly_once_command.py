@@ -54,6 +54,7 @@ def test_where_all_is_well_it_says_what_it_checked(
         "events": 4,
         "attempts seen at providers": 1,
         "webhook events": 1,
+        "deliveries": 3,
     }
     assert summary["unseen"] == {}
     assert len(summary["cannot_be_seen"]) == 2

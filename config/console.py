@@ -62,6 +62,7 @@ CONSOLE: dict[str, Any] = {
                     _item("Disputes", "gavel", "payments.dispute"),
                     _item("Discrepancies", "balance", "payments.discrepancy"),
                     _item("Sagas", "route", "payments.sagarun"),
+                    _item("Contracts", "contract", "payments.contract"),
                 ],
             },
             {

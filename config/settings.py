@@ -133,6 +133,7 @@ CELERY_BEAT_SCHEDULE = {
     "advance-sagas": sweep("payments.tasks.advance_sagas", SAGA_SWEEP_INTERVAL),
     "sweep-breakers": sweep("payments.tasks.sweep_breakers", BREAKER_SWEEP_INTERVAL),
     "cleanup-webhook-events": hourly("webhooks.tasks.cleanup_webhook_events"),
+    "let-contracts-fall-due": hourly("payments.tasks.let_contracts_fall_due"),
     "prune-deliveries": hourly("payments.tasks.prune_deliveries"),
     "prune-idempotency-keys": hourly("payments.tasks.prune_idempotency_keys"),
     "prune-gateway-calls": hourly("payments.tasks.prune_gateway_calls"),

@@ -105,3 +105,9 @@ class ReportUnreadable(DomainError):
     """A file that a provider's dashboard exported cannot be read; nothing was done with it."""
 
     code = "report_unreadable"
+
+
+class ContractRefused(DomainError):
+    """A contract that makes no sense, or is there already."""
+
+    code = "contract_refused"

@@ -10,10 +10,12 @@ from payments import signals
 from payments.events.bus import deliveries_wait
 from payments.events.durable import durable_receiver
 from payments.events.models import StoredEvent
+from payments.models import Payment
 from payments.projections import statistics
 from payments.resilience.signals import BreakerChanged, breaker_changed
 from payments.sagas import engine
 from payments.sagas.purchase import PURCHASE
+from payments.services import contracts
 from payments.services.breakers import keep_change
 from payments.waking import Waker
 
@@ -41,6 +43,12 @@ def wake_the_relay(**_: Any) -> None:
 def keep_statistics(events: list[StoredEvent]) -> None:
     """Figures follow the history."""
     statistics.hear(events)
+
+
+@durable_receiver(signals.payment_completed, about=lambda event: bool(event.data["contract"]))
+def settle_contract(event: StoredEvent) -> None:
+    """A payment that names a contract pays it."""
+    contracts.settle(Payment.objects.get(pk=event.aggregate_id))
 
 
 @durable_receiver(

@@ -105,6 +105,30 @@ class SagaFacts:
     actor: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class ContractFacts:
+    """What a contract owes, or was paid; amounts are decimal strings in major units."""
+
+    contract_id: str
+    reference: str
+    amount: str
+    currency: str
+    due_on: str = ""
+    invoice_id: str = ""
+    payment_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class EarningsFacts:
+    """How a payment was shared out: employee → amount, in major units; `kept` is nobody's."""
+
+    contract_id: str
+    payment_id: str
+    currency: str
+    earnings: dict[str, str]
+    kept: str
+
+
 def _event(
     name: str, *, aliases: tuple[str, ...] = (), priority: Priority = Priority.MEDIUM
 ) -> EventSignal:
@@ -171,3 +195,7 @@ saga_completed = _saga_event("saga.completed")
 saga_stuck = _saga_event("saga.stuck", Priority.CRITICAL)
 saga_cancelled = _saga_event("saga.cancelled", Priority.HIGH)
 saga_resolved = _saga_event("saga.resolved", Priority.HIGH)
+
+contract_payment_due = EventSignal("contract.payment_due", ContractFacts)
+contract_paid = EventSignal("contract.paid", ContractFacts, priority=Priority.HIGH)
+earnings_calculated = EventSignal("earnings.calculated", EarningsFacts)

@@ -5,7 +5,7 @@ from celery import shared_task
 from payments.events import relay
 from payments.gateways.registry import configured
 from payments.sagas import engine
-from payments.services import breaker_sweep, maintenance, orphans, recovery
+from payments.services import breaker_sweep, contracts, maintenance, orphans, recovery
 from payments.services.reconciliation import run
 
 # It asks about everything that a list did not name. Died in between, it is run again tomorrow.
@@ -34,6 +34,12 @@ def deliver_events() -> int:
 def advance_sagas() -> int:
     """Go on with every saga that is due; answers how many."""
     return sum(1 for _ in engine.advance_due())
+
+
+@shared_task
+def let_contracts_fall_due() -> int:
+    """Write the invoices of the day; answers how many."""
+    return sum(1 for _ in contracts.fall_due())
 
 
 @shared_task

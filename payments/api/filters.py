@@ -60,7 +60,9 @@ def _refused(name: str, code: str, detail: str) -> ValidationError:
     return ValidationError({name: [ErrorDetail(detail, code)]})
 
 
-class _Cursor(CursorPagination):
+class Pages(CursorPagination):
+    """A list by cursor: nobody counts it, and what is written meanwhile shifts nothing."""
+
     page_size = 50
     max_page_size = 200
     page_size_query_param = "limit"
@@ -73,26 +75,26 @@ class _Cursor(CursorPagination):
             raise NotFound(self.invalid_cursor_message) from None
 
 
-class PaymentPages(_Cursor):
+class PaymentPages(Pages):
     """Newest first; the id decides between payments of one instant."""
 
     ordering: Any = ("-created_at", "-id")
 
 
-class RefundPages(_Cursor):
+class RefundPages(Pages):
     """Refunds, newest first."""
 
     ordering: Any = ("-created_at", "-id")
 
 
-class EventPages(_Cursor):
+class EventPages(Pages):
     """A history, in its own order."""
 
     page_size = 100
     ordering: Any = ("sequence",)
 
 
-class AttemptPages(_Cursor):
+class AttemptPages(Pages):
     """Attempts, in the order in which they were made."""
 
     page_size = 100

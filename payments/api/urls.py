@@ -4,10 +4,12 @@ from django.urls import re_path
 
 from payments.api import views
 from payments.api.breakers import BreakersView
+from payments.api.contracts import ContractsView, EarningsView
 from payments.api.returns import come_back
 from payments.api.statistics import StatisticsView
 
 _ID = r"(?P<payment_id>[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12})"
+_CONTRACT = _ID.replace("payment_id", "contract_id")
 _NAME = r"(?P<name>[a-z0-9_.:-]{1,64})"
 
 urlpatterns = [
@@ -24,6 +26,19 @@ urlpatterns = [
     ),
     re_path(r"^/return/?$", come_back, name="return"),
     re_path(r"^/stats/?$", StatisticsView.as_view({"get": "stats"}), name="stats"),
+    re_path(
+        r"^/contracts/?$",
+        ContractsView.as_view({"post": "create", "get": "list"}),
+        name="contracts",
+    ),
+    re_path(
+        rf"^/contracts/{_CONTRACT}/?$", ContractsView.as_view({"get": "retrieve"}), name="contract"
+    ),
+    re_path(
+        rf"^/contracts/{_CONTRACT}/earnings/?$",
+        EarningsView.as_view({"get": "earnings"}),
+        name="earnings",
+    ),
     re_path(r"^/health/?$", views.HealthView.as_view({"get": "retrieve"}), name="health"),
     re_path(r"^/circuit-breaker/stats/?$", BreakersView.as_view({"get": "stats"}), name="breakers"),
     re_path(

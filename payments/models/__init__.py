@@ -3,6 +3,7 @@
 from payments.events.models import Delivery, StoredEvent, Stream
 from payments.models.access import ApiKey
 from payments.models.breaker import BreakerControl, GatewayCall
+from payments.models.contract import Contract, Earning, Employee, Invoice
 from payments.models.idempotency import IdempotencyKey
 from payments.models.operation import GatewayName, GatewayOperation
 from payments.models.payment import Payment
@@ -15,14 +16,18 @@ from payments.models.subject import SubjectKey
 __all__ = [
     "ApiKey",
     "BreakerControl",
+    "Contract",
     "DailyFigures",
     "Delivery",
     "Discrepancy",
     "Dispute",
+    "Earning",
+    "Employee",
     "GatewayCall",
     "GatewayName",
     "GatewayOperation",
     "IdempotencyKey",
+    "Invoice",
     "Payment",
     "PaymentStanding",
     "Refund",

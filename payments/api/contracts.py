@@ -1,0 +1,136 @@
+"""`/contracts`: what payments are for. A payment names a contract by its reference."""
+
+from typing import Any
+
+from django.db.models import QuerySet
+from django.http import Http404
+from drf_spectacular.utils import extend_schema
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from payments.api import permissions
+from payments.api.filters import Pages
+from payments.api.idempotency import idempotent
+from payments.api.serializers import AmountField
+from payments.api.views import PaymentsApi
+from payments.errors import ContractRefused
+from payments.models import ApiKey, Contract, Earning, Employee
+from payments.money import Money
+from payments.services import contracts as service
+
+
+class ContractPages(Pages):
+    """Newest first."""
+
+    ordering: Any = ("-created_at", "-id")
+
+
+class EarningPages(Pages):
+    """Newest first."""
+
+    ordering: Any = ("-earned_at", "-id")
+
+
+class EmployeeSerializer(serializers.ModelSerializer[Employee]):
+    """Who earns by a contract; `share` in hundredths of a per cent, 2500 is a quarter."""
+
+    class Meta:
+        model = Employee
+        fields = ("reference", "share")
+
+
+class ContractSerializer(serializers.Serializer[Any]):
+    """What a client owes, and when. References are yours; name no person by them."""
+
+    id = serializers.UUIDField(read_only=True)
+    reference = serializers.CharField(max_length=100)
+    client = serializers.CharField(max_length=100, required=False, allow_blank=True)
+    amount = AmountField(source="money.major")
+    currency = serializers.CharField(max_length=3)
+    schedule = serializers.ChoiceField(Contract.Schedule.choices, required=False)
+    starts_on = serializers.DateField()
+    next_due_on = serializers.DateField(read_only=True, allow_null=True)
+    employees = EmployeeSerializer(many=True, required=False)
+
+    def wishes(self) -> dict[str, Any]:
+        """Keyword arguments of `create_contract`. Raises InvalidAmount, UnsupportedCurrency."""
+        told = dict(self.validated_data)
+        money = Money.parse(told.pop("money")["major"], told.pop("currency"))
+        named = [(each["reference"], each["share"]) for each in told.pop("employees", [])]
+        return told | {"money": money, "employees": named}
+
+
+class EarningSerializer(serializers.ModelSerializer[Earning]):
+    """What one employee earned by one payment."""
+
+    employee = serializers.CharField(source="employee.reference")
+    payment = serializers.UUIDField(source="payment_id")
+    amount = serializers.SerializerMethodField()
+
+    class Meta:
+        model = Earning
+        fields = ("employee", "payment", "amount", "currency", "earned_at")
+
+    def get_amount(self, earning: Earning) -> str:
+        return Money(earning.amount, earning.currency).major
+
+
+class ContractsView(PaymentsApi):
+    """`POST` and `GET /contracts`, `GET /contracts/{id}` and what was earned by it."""
+
+    pagination_class: Any = ContractPages
+    serializer_class: Any = ContractSerializer
+
+    def scope_of(self, request: Request) -> str | None:
+        return "payments:write" if request.method == "POST" else "payments:read"
+
+    def visible(self) -> QuerySet[Contract]:
+        """One's own contracts, or all for an operator."""
+        contracts = Contract.objects.prefetch_related("employees")
+        if permissions.is_operator(self.request):
+            return contracts
+        key = self.request.auth
+        return (
+            contracts.filter(owner_id=key.owner_id) if isinstance(key, ApiKey) else contracts.none()
+        )
+
+    @extend_schema(request=ContractSerializer, responses={201: ContractSerializer})
+    @idempotent
+    def create(self, request: Request) -> Response:
+        """Write a contract down."""
+        body = ContractSerializer(data=request.data)
+        body.is_valid(raise_exception=True)
+        if not isinstance(request.auth, ApiKey):
+            raise ContractRefused("A contract belongs to an API key: create it with one.")
+        made = service.create_contract(owner_id=request.auth.owner_id, **body.wishes())
+        return Response(ContractSerializer(made).data, status=201)
+
+    @extend_schema(responses=ContractSerializer(many=True))
+    def list(self, request: Request) -> Response:
+        """The contracts, newest first."""
+        return self.page_of(self.visible(), ContractSerializer)
+
+    @extend_schema(responses=ContractSerializer)
+    def retrieve(self, request: Request, contract_id: Any) -> Response:
+        """One contract with its employees."""
+        return Response(ContractSerializer(self._contract(contract_id)).data)
+
+    def _contract(self, contract_id: Any) -> Contract:
+        found = self.visible().filter(pk=contract_id).first()
+        if found is None:
+            raise Http404(f"There is no contract {contract_id}.")
+        return found
+
+
+class EarningsView(ContractsView):
+    """`GET /contracts/{id}/earnings`."""
+
+    pagination_class: Any = EarningPages
+    serializer_class = EarningSerializer
+
+    @extend_schema(responses=EarningSerializer(many=True))
+    def earnings(self, request: Request, contract_id: Any) -> Response:
+        """What employees earned by this contract, newest first."""
+        earned = Earning.objects.filter(contract=self._contract(contract_id))
+        return self.page_of(earned.select_related("employee"), EarningSerializer)

@@ -1,0 +1,200 @@
+"""Contracts fall due, are paid, and what was paid is shared out."""
+
+import calendar
+from collections.abc import Iterator, Sequence
+from datetime import date, timedelta
+from uuid import UUID
+
+from django.db import IntegrityError, transaction
+from django.db.models import Q, Sum
+from django.utils import timezone
+
+from payments import signals
+from payments.errors import ContractRefused, InvalidAmount
+from payments.events import store
+from payments.events.signal import Aggregate, EventSignal
+from payments.models import Contract, Earning, Employee, Invoice, Payment
+from payments.models.contract import ALL_SHARES
+from payments.money import Money
+from payments.signals import ContractFacts, EarningsFacts
+
+Schedule = Contract.Schedule
+_AT_ONCE = 500
+
+
+def create_contract(
+    *,
+    owner_id: UUID,
+    reference: str,
+    money: Money,
+    starts_on: date,
+    schedule: str = Schedule.ONCE,
+    client: str = "",
+    employees: Sequence[tuple[str, int]] = (),
+) -> Contract:
+    """Write down what a client owes; `employees` are names with hundredths of a per cent.
+
+    Raises InvalidAmount, and ContractRefused for a reference that the owner has used before, for
+    shares of more than all, or for one employee named twice.
+    """
+    if money.amount <= 0:
+        raise InvalidAmount("A contract must be of more than zero.", attr="amount")
+    _demand_fair(employees)
+    contract = Contract(
+        owner_id=owner_id,
+        reference=reference,
+        client=client,
+        amount=money.amount,
+        currency=money.currency,
+        schedule=schedule,
+        starts_on=starts_on,
+        next_due_on=starts_on,
+    )
+    try:
+        with transaction.atomic():
+            contract.save(force_insert=True)
+            named = (Employee(contract=contract, reference=n, share=s) for n, s in employees)
+            Employee.objects.bulk_create(named)
+    except IntegrityError:
+        taken = f"There is a contract {reference!r} already; give this one another reference."
+        raise ContractRefused(taken, attr="reference") from None
+    return contract
+
+
+def _demand_fair(employees: Sequence[tuple[str, int]]) -> None:
+    if len({name for name, _ in employees}) != len(employees):
+        raise ContractRefused("Name each employee once.", attr="employees")
+    if any(share <= 0 for _, share in employees) or sum(s for _, s in employees) > ALL_SHARES:
+        raise ContractRefused("Shares are positive, and 100 % at most in all.", attr="employees")
+
+
+def fall_due(today: date | None = None) -> Iterator[Invoice]:
+    """Write an invoice for every contract that falls due by today; yields each."""
+    today = today or timezone.now().date()
+    due = Contract.objects.filter(next_due_on__lte=today).order_by("next_due_on")
+    for pk in due.values_list("pk", flat=True)[:_AT_ONCE]:
+        with transaction.atomic():
+            contract = Contract.objects.select_for_update().get(pk=pk)
+            made = [_fell_due(contract) for _ in _times_due(contract, today)]
+        yield from made
+
+
+def _times_due(contract: Contract, today: date) -> Iterator[None]:
+    while contract.next_due_on and contract.next_due_on <= today:
+        yield
+
+
+def _fell_due(contract: Contract) -> Invoice:
+    assert contract.next_due_on  # noqa: S101 - asked for right before
+    invoice = Invoice.objects.create(
+        contract=contract,
+        amount=contract.amount,
+        currency=contract.currency,
+        due_on=contract.next_due_on,
+    )
+    contract.next_due_on = _next(contract)
+    contract.save(update_fields=["next_due_on"])
+    _tell(signals.contract_payment_due, contract, invoice)
+    return invoice
+
+
+def _next(contract: Contract) -> date | None:
+    """The day of the month stays the one it began on; in shorter months it is their last."""
+    due = contract.next_due_on
+    if due is None or contract.schedule == Schedule.ONCE:
+        return None
+    if contract.schedule == Schedule.WEEKLY:
+        return due + timedelta(weeks=1)
+    year, month = divmod(due.year * 12 + due.month, 12)
+    last = calendar.monthrange(year, month + 1)[1]
+    return date(year, month + 1, min(contract.starts_on.day, last))
+
+
+def settle(payment: Payment) -> Invoice | None:
+    """A payment of a contract was completed: its invoice is paid, and its earnings shared out.
+
+    In the caller's transaction; told of it again, it changes nothing. None where the payment
+    names no contract that we know.
+    """
+    if payment.owner_id is None:
+        return None
+    held = Contract.objects.select_for_update()
+    contract = held.filter(owner_id=payment.owner_id, reference=payment.contract).first()
+    if contract is None or contract.currency != payment.currency:
+        return None
+    if paid := Invoice.objects.filter(payment=payment).first():
+        return paid
+    invoice = _pay(contract, payment)
+    _tell(signals.contract_paid, contract, invoice, payment)
+    _share_out(contract, payment)
+    return invoice
+
+
+def _pay(contract: Contract, payment: Payment) -> Invoice:
+    """The oldest open one of this amount; the next to fall due, ahead of its time; or one apart.
+
+    What is paid apart never fell due: it stands on the contract's account.
+    """
+    owed = contract.invoices.filter(payment__isnull=True, amount=payment.amount_captured)
+    invoice = owed.first()
+    if invoice is None and contract.next_due_on and contract.amount == payment.amount_captured:
+        invoice = _fell_due(contract)
+    if invoice is None:
+        invoice = Invoice(
+            contract=contract, amount=payment.amount_captured, currency=payment.currency
+        )
+    invoice.payment, invoice.paid_at = payment, timezone.now()
+    invoice.save()
+    return invoice
+
+
+def _share_out(contract: Contract, payment: Payment) -> None:
+    """To the minor unit: what the shares leave over by rounding down is nobody's."""
+    earnings = [
+        Earning(
+            employee=each,
+            contract=contract,
+            payment=payment,
+            amount=payment.amount_captured * each.share // ALL_SHARES,
+            currency=payment.currency,
+        )
+        for each in contract.employees.all()
+    ]
+    Earning.objects.bulk_create(earnings)
+    kept = payment.amount_captured - sum(each.amount for each in earnings)
+    shared = {e.employee.reference: Money(e.amount, e.currency).major for e in earnings}
+    facts = EarningsFacts(
+        contract_id=str(contract.pk),
+        payment_id=str(payment.pk),
+        currency=payment.currency,
+        earnings=shared,
+        kept=Money(kept, payment.currency).major,
+    )
+    store.record(signals.earnings_calculated, _history_of(contract), facts)
+
+
+def _tell(
+    signal: EventSignal, contract: Contract, invoice: Invoice, payment: Payment | None = None
+) -> None:
+    facts = ContractFacts(
+        contract_id=str(contract.pk),
+        reference=contract.reference,
+        amount=Money(invoice.amount, invoice.currency).major,
+        currency=invoice.currency,
+        due_on=str(invoice.due_on or ""),
+        invoice_id=str(invoice.pk),
+        payment_id=str(payment.pk) if payment else "",
+    )
+    store.record(signal, _history_of(contract), facts)
+
+
+def _history_of(contract: Contract) -> Aggregate:
+    return Aggregate("contract", str(contract.pk))
+
+
+def balance(contract: Contract) -> Money:
+    """What has fallen due and is not paid; below zero where more was paid."""
+    due = Sum("amount", filter=Q(due_on__isnull=False), default=0)
+    paid = Sum("amount", filter=Q(payment__isnull=False), default=0)
+    sums = contract.invoices.aggregate(due=due, paid=paid)
+    return Money(sums["due"] - sums["paid"], contract.currency)

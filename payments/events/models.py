@@ -118,7 +118,9 @@ class Delivery(models.Model):
         DEAD = "dead"
         PARKED = "parked"
 
-    event = models.ForeignKey(StoredEvent, models.PROTECT, related_name="deliveries")
+    event = models.ForeignKey(
+        StoredEvent, models.PROTECT, related_name="deliveries", db_index=False
+    )
     handler = models.CharField(max_length=80)
     aggregate_id = models.CharField(max_length=64)
     sequence = models.PositiveBigIntegerField()

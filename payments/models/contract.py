@@ -63,7 +63,7 @@ class Contract(models.Model):
 class Employee(models.Model):
     """Who earns by a contract, and how much of it: `share` in hundredths of a per cent."""
 
-    contract = models.ForeignKey(Contract, models.PROTECT, related_name="employees")
+    contract = models.ForeignKey(Contract, models.PROTECT, related_name="employees", db_index=False)
     reference = models.CharField(max_length=100)
     share = models.PositiveIntegerField()
 
@@ -88,7 +88,7 @@ class Invoice(models.Model):
     """
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
-    contract = models.ForeignKey(Contract, models.PROTECT, related_name="invoices")
+    contract = models.ForeignKey(Contract, models.PROTECT, related_name="invoices", db_index=False)
     amount = models.BigIntegerField()
     currency = models.CharField(max_length=3)
     due_on = models.DateField(null=True, blank=True)
@@ -116,8 +116,8 @@ class Invoice(models.Model):
 class Earning(models.Model):
     """What one employee earned by one payment, in minor units."""
 
-    employee = models.ForeignKey(Employee, models.PROTECT, related_name="earnings")
-    contract = models.ForeignKey(Contract, models.PROTECT, related_name="earnings")
+    employee = models.ForeignKey(Employee, models.PROTECT, related_name="earnings", db_index=False)
+    contract = models.ForeignKey(Contract, models.PROTECT, related_name="earnings", db_index=False)
     payment = models.ForeignKey(Payment, models.PROTECT, related_name="earnings")
     amount = models.BigIntegerField()
     currency = models.CharField(max_length=3)

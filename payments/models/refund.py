@@ -19,7 +19,9 @@ class Refund(models.Model):
     """What the merchant asked to give back. How it stands is its operation's outcome."""
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
-    payment = models.ForeignKey("payments.Payment", models.PROTECT, related_name="refunds")
+    payment = models.ForeignKey(
+        "payments.Payment", models.PROTECT, related_name="refunds", db_index=False
+    )
     operation = models.OneToOneField(
         "payments.GatewayOperation", models.PROTECT, related_name="refund"
     )

@@ -79,7 +79,7 @@ class SagaStep(models.Model):
         COMPENSATED = "compensated"
         COMPENSATION_FAILED = "compensation_failed"
 
-    saga = models.ForeignKey(SagaRun, models.PROTECT, related_name="steps")
+    saga = models.ForeignKey(SagaRun, models.PROTECT, related_name="steps", db_index=False)
     index = models.PositiveSmallIntegerField()
     name = models.CharField(max_length=40)
     state = models.CharField(max_length=20, choices=State, default=State.PENDING)

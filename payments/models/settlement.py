@@ -41,6 +41,7 @@ class Discrepancy(models.Model):
     operation = models.ForeignKey(
         "payments.GatewayOperation",
         models.PROTECT,
+        db_index=False,
         null=True,
         blank=True,
         related_name="discrepancies",

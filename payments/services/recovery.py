@@ -155,7 +155,7 @@ def look_up(
     own key, so it is the same call however often it is made.
     """
     limit = timeout or gateway.timeout
-    heard = operations.call(gateway, question_about(operation), limit)
+    heard = operations.call(gateway, question_about(operation, gateway), limit)
     if heard.ids.get("needs") != OperationKind.CAPTURE or not operation.is_open():
         return heard
     approved = Handle(heard.reference, dict(operation.ids) | dict(heard.ids))
@@ -165,16 +165,30 @@ def look_up(
     return replace(taken, kind=None, calls=heard.calls + taken.calls)
 
 
-def question_about(operation: GatewayOperation) -> Lookup:
+def question_about(operation: GatewayOperation, gateway: Gateway) -> Lookup:
     """What became of this operation? By its reference, or by our own key without one."""
+    maker = _maker_of(operation)
     return Lookup(
         key=operation.key,
         kind=OperationKind(operation.kind),
         handle=handle_of(operation),
         parent=handle_of(operation.parent),
         money=operation.money,
-        began_at=operation.started_at,
+        began_at=maker.started_at,
+        over_at=_over_at(maker, gateway),
     )
+
+
+def _maker_of(operation: GatewayOperation) -> GatewayOperation:
+    """Whose request made what would be listed: a capture and a void change what was there."""
+    changes = operation.kind in (OperationKind.CAPTURE, OperationKind.VOID)
+    return operation.parent if changes and operation.parent else operation
+
+
+def _over_at(operation: GatewayOperation, gateway: Gateway) -> datetime:
+    """When nothing of it can be made any more: no request is on its way, and no page is open."""
+    arrived_by = operation.deadline_at + gateway.settling_time
+    return max(arrived_by, operation.expires_at or arrived_by)
 
 
 def believed(

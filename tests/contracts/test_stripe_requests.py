@@ -147,6 +147,8 @@ def test_every_try_of_an_order_has_one_key_and_no_other_order_has_it() -> None:
 LIST = "/v1/payment_intents"
 BEGAN = datetime(2026, 1, 1, 12, tzinfo=UTC)
 SINCE = f"{BEGAN.timestamp() - 600:.0f}"
+OVER = BEGAN + timedelta(minutes=35)
+UNTIL = f"{OVER.timestamp() + 600:.0f}"
 
 
 @pytest.mark.parametrize(
@@ -169,9 +171,9 @@ SINCE = f"{BEGAN.timestamp() - 600:.0f}"
         ),
         (Lookup("k", K.CHARGE), LIST, {"limit": ["100"]}),
         (
-            Lookup("k", K.CHARGE, began_at=BEGAN),
+            Lookup("k", K.CHARGE, began_at=BEGAN, over_at=OVER),
             LIST,
-            {"limit": ["100"], "created[gte]": [SINCE]},
+            {"limit": ["100"], "created[gte]": [SINCE], "created[lte]": [UNTIL]},
         ),
         (
             Lookup("k", K.CAPTURE, page="pi_9"),

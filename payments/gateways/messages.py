@@ -56,12 +56,13 @@ class Capture:
 
 @dataclass(frozen=True, slots=True)
 class Void:
-    """Release what was reserved. `money` is what was."""
+    """Release what was reserved. `money` is what was, or the rest that a capture left of it."""
 
     key: str
     money: Money
     parent: Handle
     kind: OperationKind = OperationKind.VOID
+    is_rest: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,8 +36,16 @@ from payments.gateways.messages import (
     GatewayResult,
     Lookup,
     Order,
+    Void,
 )
-from payments.gateways.paytabs_facts import KINDS, TRAN_TYPES, VOUCHER, result_in, status_word
+from payments.gateways.paytabs_facts import (
+    KINDS,
+    RELEASE,
+    TRAN_TYPES,
+    VOUCHER,
+    result_in,
+    status_word,
+)
 from payments.gateways.paytabs_list import PayTabsList
 from payments.gateways.reading import sole_header, text_in
 from payments.gateways.wire import Headers, WireRequest, WireResponse
@@ -89,6 +97,7 @@ class PayTabs(PayTabsList):
     charge_call: str = "create-page"
     currencies: frozenset[str] = frozenset(EXPONENTS)
     capabilities: frozenset[Capability] = BY_PAGE
+    capture_ends_hold: bool = False
 
     def __repr__(self) -> str:
         return f"<PayTabs profile {self.profile_id} at {self.base}>"
@@ -125,8 +134,9 @@ class PayTabs(PayTabsList):
         return body
 
     def _follow_up(self, order: FollowUp) -> dict[str, Any]:
+        is_rest = isinstance(order, Void) and order.is_rest
         return {
-            "tran_type": TRAN_TYPES[order.kind],
+            "tran_type": RELEASE if is_rest else TRAN_TYPES[order.kind],
             "tran_class": "ecom",
             "tran_ref": order.parent.reference,
             "cart_id": order.key,

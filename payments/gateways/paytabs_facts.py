@@ -36,9 +36,9 @@ TRAN_TYPES = {
     OperationKind.VOID: "void",
     OperationKind.REFUND: "refund",
 }
-KINDS = {tran_type: kind for kind, tran_type in TRAN_TYPES.items()} | {
-    "release": OperationKind.VOID
-}
+# Frees what a capture left; a void is for what was not captured at all.
+RELEASE = "release"
+KINDS = {tran_type: kind for kind, tran_type in TRAN_TYPES.items()} | {RELEASE: OperationKind.VOID}
 # A voucher comes first as a request, and as a sale of its own once it is paid.
 VOUCHER = "payment request"
 # After a success: the reservation or the charge was undone, by hand or by time.

@@ -24,6 +24,7 @@ from payments.gateways.registry import gateway_named
 from payments.models import GatewayOperation
 from payments.news import Difference
 from payments.services.follow_ups import handle_of
+from payments.services.leftovers import release_rest, rest_of
 from payments.statuses import Contradiction, FailureCode, OperationKind, Outcome
 
 # A sweep's bound: what is left over is still due at the next.
@@ -87,6 +88,7 @@ def _later(operation: GatewayOperation, now: datetime) -> datetime:
 def _resolve(operation: GatewayOperation) -> Finding:
     before = operation.outcome or "interrupted"
     try:
+        release_rest(operation, gateway_named(operation.provider))
         ask_about(operation)
     except Exception:
         # One operation's trouble, whatever it is, must not keep the others waiting.
@@ -127,7 +129,7 @@ def ask_about(operation: GatewayOperation, timeout: timedelta | None = None) -> 
         operations.settle(operation, told, heard_from="lookup")
     else:
         operations.keep_calls(operation, heard)
-    _put_off_if_ended(operation)
+    _put_off_if_ended(operation, gateway)
     return heard.outcome
 
 
@@ -236,9 +238,14 @@ def _last_failure(operation: GatewayOperation) -> Failure:
     return Failure(FailureCode.EXPIRED, "Nobody paid before the page's life was over.")
 
 
-def _put_off_if_ended(operation: GatewayOperation) -> None:
-    """An operation that has ended is looked at a last few times, then never again."""
+def _put_off_if_ended(operation: GatewayOperation, gateway: Gateway) -> None:
+    """An operation that has ended is looked at a last few times, then never again.
+
+    A capture whose rest is not free yet stays due.
+    """
     operation.refresh_from_db()
+    if rest_of(operation, gateway):
+        return
     if not operation.is_open() and operation.next_check_at is not None:
         again = operations.last_look(operation, timezone.now())
         over = operation.outcome == Outcome.SUCCEEDED

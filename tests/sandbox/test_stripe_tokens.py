@@ -56,6 +56,7 @@ def test_a_good_card_pays_at_once_and_says_so(caller: Caller, receiver: Receiver
         "currency": "AED",
         "status": "captured",
         "captured": "100.00",
+        "released": "0.00",
         "refunded": "0.00",
     }
 

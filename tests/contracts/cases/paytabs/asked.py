@@ -6,7 +6,7 @@ from typing import Any
 from payments.gateways.messages import Capture, Handle, Lookup, Order, Refund, Void
 from payments.gateways.wire import WireRequest
 from payments.money import Money
-from tests.contracts.cases.paytabs.words import ORDERS, OURS, PAID, K, charge, transaction
+from tests.contracts.cases.paytabs.words import ORDERS, OURS, PAID, SOME, K, charge, transaction
 from tests.contracts.shape import Asked
 
 LOOKUPS = [Lookup("k1", kind, Handle("TST1"), PAID) for kind in K]
@@ -62,6 +62,12 @@ REQUESTS = [
     follow_up("capture"),
     follow_up("void"),
     follow_up("refund"),
+    # What a capture left is released.
+    Asked(
+        Void("k2", SOME, PAID, is_rest=True),
+        REQUEST,
+        follow_up("void").body | {"tran_type": "release"},
+    ),
     # By our own key, for only the cart names all its transactions.
     Asked(
         Lookup("k1", K.CHARGE, Handle("TST1")),

@@ -12,8 +12,9 @@ from payments.gateways import guarded, transport
 from payments.gateways.messages import GatewayResult, Lookup, Order, Void
 from payments.gateways.wire import WireRequest, WireResponse
 from payments.statuses import Outcome
+from tests import secrets_watch
 from tests.contracts.every import EVERY, every_provider, every_row
-from tests.contracts.shape import Cases, General, Told, facts_of
+from tests.contracts.shape import TOKEN, Cases, General, Told, facts_of
 from tests.contracts.vectors import result_of, written
 
 NONSENSE = {
@@ -113,6 +114,11 @@ def test_nothing_secret_or_personal_is_kept_of_the_conversation(cases: Cases) ->
     assert event.result.exchange
     kept = json.dumps([told.exchange, event.result.exchange])
     assert not [each for each in (*private, *cases.secrets) if each in kept]
+
+
+@every_provider
+def test_whatever_the_suite_writes_is_searched_for_its_secrets(cases: Cases) -> None:
+    assert {*cases.secrets, TOKEN} <= {*secrets_watch.OWN}
 
 
 @every_provider

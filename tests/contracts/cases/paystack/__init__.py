@@ -9,11 +9,12 @@ from tests.contracts.shape import Cases, Personal
 OF_PAYER = transaction(
     customer={"email": "a@b.test", "phone": "0801"}, authorization={"bin": "408408"}
 )
+OTHER = "paystack-webhook-TESTONLY"
 CASES = Cases(
-    gateway=paystack(KEY, "whsec"),
+    gateway=paystack(KEY, OTHER),
     base=API,
     authorization=f"Bearer {KEY}",
-    secrets=(KEY, "whsec"),
+    secrets=(KEY, OTHER),
     capabilities=BY_PAGE | {Capability.LIST},
     effects=ORDERS,
     lookups=asked.LOOKUPS,

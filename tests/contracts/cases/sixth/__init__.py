@@ -10,6 +10,7 @@ from payments.crypto.signatures import hmac_hex
 from payments.errors import NotSupported
 from payments.gateways.contract import Capability
 from payments.gateways.messages import Capture, Charge, Family, GatewayResult, Handle, Lookup
+from payments.gateways.reading import text_of
 from payments.gateways.wire import Headers, WireRequest
 from payments.money import Money
 from payments.statuses import FailureCode, OperationKind, Outcome
@@ -91,7 +92,7 @@ CASES = Cases(
     saying=saying,
     listed_words=frozenset(STATUSES),
     odd=ODD,
-    says_yes=lambda order, status, body: status == 200 and body.get("status") == "paid",
+    says_yes=lambda order, status, body: status == 200 and text_of(body, "status") == "paid",
     personal=Personal(charge(), OF_PAYER, OF_PAYER, PRIVATE),
     news=[
         News(

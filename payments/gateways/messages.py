@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
+from payments.errors import NotSupported
 from payments.money import Money
 from payments.statuses import FailureCode, OperationKind, Outcome
 
@@ -42,6 +43,14 @@ class Charge:
     customer: dict[str, Any] = field(default_factory=dict, repr=False)
     payment_token: str = field(default="", repr=False)
     expires_at: datetime | None = None
+
+    def payers_address(self, asker: str) -> str:
+        """The payer's mail address, for gateways that open no page without. Raises NotSupported."""
+        address = str(self.customer.get("email") or "")
+        if "@" not in address:
+            detail = f"{asker} needs the payer's mail address; send it as customer.email."
+            raise NotSupported(detail, attr="customer.email")
+        return address
 
 
 @dataclass(frozen=True, slots=True)

@@ -211,6 +211,18 @@ def test_what_a_provider_cannot_do_is_a_409(merchant: Merchant, sandbox: Sandbox
     assert (answer.status_code, answer.json()["errors"][0]["code"]) == (409, "not_supported")
 
 
+@pytest.mark.parametrize("provider", ["flutterwave", "paystack"])
+def test_a_page_that_needs_the_payers_address_is_not_asked_for_without_one(
+    merchant: Merchant, sandbox: SandboxProcess, provider: str
+) -> None:
+    payment = merchant.create(provider=provider, currency="NGN", customer={"id": "c-1"})
+    answer = merchant.process(payment)
+    (error,) = answer.json()["errors"]
+    assert (answer.status_code, error["code"]) == (409, "not_supported")
+    assert "customer.email" in error["detail"]
+    assert sandbox.truth(provider) == []
+
+
 @every_provider
 def test_duplicated_and_shuffled_webhooks_change_nothing_more(
     merchant: Merchant, sandbox: SandboxProcess, provider: str

@@ -61,6 +61,8 @@ REQUESTS = [
 ]
 REFUSED: list[tuple[Order, type[Exception]]] = [
     *((charge(Money(100, currency)), UnsupportedCurrency) for currency in ("AED", "KWD", "JPY")),
+    # No page without the payer's mail address.
+    *((charge(customer=customer), NotSupported) for customer in ({}, {"email": "Amal"})),
     (charge(kind=OperationKind.AUTHORIZE), NotSupported),
     (Capture("c1", REFUNDED, PAID), NotSupported),
     (Void("v1", REFUNDED, PAID), NotSupported),

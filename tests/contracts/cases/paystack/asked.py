@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from payments.errors import UnsupportedCurrency
+from payments.errors import NotSupported, UnsupportedCurrency
 from payments.gateways.messages import Handle, Lookup, Order, Refund
 from payments.gateways.wire import WireRequest
 from payments.money import Money
@@ -76,6 +76,8 @@ REQUESTS = [
 ]
 REFUSED: list[tuple[Order, type[Exception]]] = [
     *((charge(Money(100, currency)), UnsupportedCurrency) for currency in ("AED", "KWD", "JPY")),
+    # No page without the payer's mail address.
+    *((charge(customer=customer), NotSupported) for customer in ({}, {"email": "Amal"})),
     # Cards are reserved in rand only.
     (charge(kind=AUTHORIZE), UnsupportedCurrency),
 ]

@@ -137,15 +137,21 @@ def begin_refund(
     return operation
 
 
-def begin_return(
-    payment: Payment, orphan: GatewayOperation, kind: OperationKind, gateway: Gateway
+def begin_aside(
+    payment: Payment,
+    parent: GatewayOperation,
+    kind: OperationKind,
+    gateway: Gateway,
+    money: Money,
+    *,
+    reason: str,
 ) -> GatewayOperation:
-    """Write down that a second charge is given back, in the holder's transaction.
+    """Write down what moves no sum of the payment, in the holder's transaction.
 
-    Like the charge itself it is an orphan: none of it counts for the payment's own sums.
+    A second charge is given back, or what a capture left is released.
     """
     limit = guarded.budget_for(gateway)
-    operation = _intend(payment, kind, gateway, "paid twice", limit, orphan.money, orphan)
+    operation = _intend(payment, kind, gateway, reason, limit, money, parent)
     lifecycle.note(payment, signals.payment_initiated, operation)
     return operation
 
@@ -263,6 +269,8 @@ def _write_down(
 def _next_check(operation: GatewayOperation, heard_from: str) -> datetime | None:
     if operation.is_open():
         return timezone.now() + settings.RECOVERY_CHECK_DELAYS[0]
+    if operation.rest():
+        return timezone.now()  # some gateways keep it until they are told
     concluded = heard_from == "lookup" and operation.outcome != Outcome.SUCCEEDED
     return last_look(operation, timezone.now()) if concluded else None
 

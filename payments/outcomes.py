@@ -79,6 +79,8 @@ def apply(
         _tell_of_return(payment, operation, heard_from)
     elif operation.kind == OperationKind.REFUND:
         _refund(payment, operation, heard_from, before)
+    elif operation.frees_a_rest():
+        _tell_of_release(payment, operation, heard_from)
     elif operation.is_follow_up():
         _follow_up(payment, operation, heard_from)
     else:
@@ -123,6 +125,18 @@ def _tell_of_return(payment: Payment, operation: GatewayOperation, heard_from: s
         told.filter(resolved_by="ballast").update(resolved_at=None, resolved_by="", resolution="")
     action = "orphan_returned" if is_back else "orphan_not_returned"
     details = {"action": action, "amount": str(operation.money)}
+    lifecycle.note(
+        payment, signals.payment_audit_log, operation, heard_from=heard_from, details=details
+    )
+
+
+def _tell_of_release(payment: Payment, operation: GatewayOperation, heard_from: str) -> None:
+    """What a capture left is free again: that moves neither the payment nor its sums."""
+    if operation.outcome not in FINAL_OUTCOMES:
+        return
+    done = operation.outcome == Outcome.SUCCEEDED
+    details = {"action": "rest_released" if done else "rest_not_released"}
+    details |= {"amount": str(operation.money)}
     lifecycle.note(
         payment, signals.payment_audit_log, operation, heard_from=heard_from, details=details
     )
@@ -217,7 +231,7 @@ def is_given_back(payment: Payment) -> bool:
     """Whether nothing of what was taken is left, or is going back right now, and we know why."""
     ours = payment.operations.filter(
         kind__in=[OperationKind.VOID, OperationKind.REFUND], is_orphan=False
-    )
+    ).exclude(kind=OperationKind.VOID, parent__kind=OperationKind.CAPTURE)
     return payment.status in _GIVEN_BACK or any(each.is_open() for each in ours)
 
 

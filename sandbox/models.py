@@ -80,6 +80,7 @@ class Payment(models.Model):
             "currency": self.currency,
             "status": self.status,
             "captured": in_major_units(self.captured, self.currency),
+            "released": in_major_units(self.released, self.currency),
             "refunded": in_major_units(self.refunded, self.currency),
         }
 

@@ -55,7 +55,7 @@ def _said_of(operation: GatewayOperation) -> GatewayResult:
         gateway = gateway_named(operation.provider)
     except UnknownProvider:
         return GatewayResult(Outcome.UNKNOWN)
-    return operations.call(gateway, question_about(operation), gateway.timeout)
+    return operations.call(gateway, question_about(operation, gateway), gateway.timeout)
 
 
 def _moved(operation: GatewayOperation, said: GatewayResult) -> int:

@@ -112,7 +112,8 @@ class Gateway(ABC):
     deadline is `settling_time` past. Within `key_memory` the gateway takes a request that is
     repeated under the same key for the same request. Where a signature does not cover the body
     (`proves_body` is False, and `proves` may say more of one delivery) a notification is a hint:
-    a lookup confirms it before money moves.
+    a lookup confirms it before money moves. Where a capture of a part does not end the hold on
+    the rest (`capture_ends_hold` is False), the rest is voided afterwards.
     """
 
     # What it is told beside where it is and how long it may take; where it is unless told.
@@ -126,6 +127,7 @@ class Gateway(ABC):
     settling_time: timedelta
     key_memory: timedelta = timedelta(0)
     proves_body: bool = True
+    capture_ends_hold: bool = True
     charge_call: str = "create"
     # How long after the fact something may still be missing in its lists.
     list_lag: timedelta = timedelta(0)

@@ -195,9 +195,10 @@ def _signature(secret: str, body: bytes) -> str:
 
 
 def _customer(order: Charge) -> dict[str, str]:
-    names = {"email": "email", "name": "name", "phone": "phonenumber"}
+    address = {"email": order.payers_address("Flutterwave")}
+    names = {"name": "name", "phone": "phonenumber"}
     known = {theirs: order.customer.get(ours) for ours, theirs in names.items()}
-    return {name: str(value) for name, value in known.items() if value}
+    return address | {name: str(value) for name, value in known.items() if value}
 
 
 def _event(word: str, data: dict[str, Any], own_id: str, body: bytes) -> GatewayEvent:

@@ -4,7 +4,15 @@ from dataclasses import replace
 from typing import Any
 
 from payments.gateways import flutterwave_facts as facts
-from payments.gateways.messages import DisputeLookup, Failure, GatewayResult, Lookup, Order, Refund
+from payments.gateways.messages import (
+    UNDECIDED,
+    DisputeLookup,
+    Failure,
+    GatewayResult,
+    Lookup,
+    Order,
+    Refund,
+)
 from payments.gateways.reading import part_of, text_of
 from payments.statuses import FailureCode, OperationKind, Outcome
 
@@ -44,16 +52,17 @@ def _page_in(order: Order, data: dict[str, Any]) -> GatewayResult:
 def _found(order: Lookup, status: int, answer: Any) -> GatewayResult:
     if not _is_told(status, answer):
         return GatewayResult(Outcome.UNKNOWN)
-    listed, is_refund = listed_in(status, answer), order.kind is OperationKind.REFUND
+    is_refund = order.kind is OperationKind.REFUND
     if is_refund and (single := part_of(answer, "data")):
         return facts.refund_in(single, _currency_of(order))
+    if not isinstance(answer.get("data"), list):
+        return GatewayResult(Outcome.UNKNOWN)
+    listed = listed_in(status, answer)
     results = _refunds_in(order, listed) if is_refund else _charges_in(order, listed)
     if not results and is_refund and any(_may_be(order, each) for each in listed):
-        return GatewayResult(Outcome.UNKNOWN)
+        return UNDECIDED
     is_all, next_page = _what_follows(order, answer)
-    told = _best(results) if results else None
-    if told is None:
-        return GatewayResult(Outcome.NOT_SENT if is_all else Outcome.UNKNOWN, next_page=next_page)
+    told = _best(results) if results else GatewayResult(Outcome.NOT_SENT) if is_all else UNDECIDED
     return told if told.outcome is Outcome.SUCCEEDED else replace(told, next_page=next_page)
 
 
@@ -104,7 +113,7 @@ def _what_follows(order: Lookup, answer: dict[str, Any]) -> tuple[bool, str]:
     """
     info = part_of(part_of(answer, "meta"), "page_info")
     pages, asked = text_of(info, "total_pages"), order.page or "1"
-    is_it = text_of(info, "current_page") in ("", asked) and isinstance(answer.get("data"), list)
+    is_it = text_of(info, "current_page") in ("", asked)
     if not is_it or not pages.isdecimal() or not asked.isdecimal():
         return False, ""
     is_last = int(pages) <= int(asked)

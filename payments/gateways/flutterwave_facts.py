@@ -1,13 +1,11 @@
 """What Flutterwave's words mean: its tables, and one reader for each thing that it can tell of."""
 
 from dataclasses import replace
-from decimal import Decimal
 from typing import Any
 
-from payments.errors import DomainError
 from payments.gateways.messages import DisputeNews, DisputeStatus, GatewayResult
-from payments.gateways.reading import Vocabulary, moment_in, part_of, text_of, texts
-from payments.money import Money, exponent_of
+from payments.gateways.reading import Vocabulary, moment_in, money_of, part_of, text_of, texts
+from payments.money import Money
 from payments.statuses import FailureCode, OperationKind, Outcome
 
 _CHARGE, _REFUND = OperationKind.CHARGE, OperationKind.REFUND
@@ -62,7 +60,7 @@ _REFUND_OF = ("tx_id", "TransactionId", "transaction_id")
 
 def charge_in(data: dict[str, Any]) -> GatewayResult:
     # `amount`, not `charged_amount`: that holds the fees which the payer may bear on top.
-    money = _money_in(text_of(data, "amount"), text_of(data, "currency"))
+    money = money_of(text_of(data, "amount"), text_of(data, "currency"))
     told = _result_in(_CHARGE, data, money)
     ids = {"transaction": text_of(data, "id"), "flw_ref": text_of(data, "flw_ref")}
     method = text_of(data, "payment_type") or text_of(part_of(data, "payment_method"), "type")
@@ -77,7 +75,7 @@ def charge_in(data: dict[str, Any]) -> GatewayResult:
 def refund_in(data: dict[str, Any], currency: str) -> GatewayResult:
     """A refund's own words do not name its currency: it is that of the charge."""
     currency = text_of(data, "currency") or currency
-    told = _result_in(_REFUND, data, _money_in(text_of(data, *_REFUNDED), currency))
+    told = _result_in(_REFUND, data, money_of(text_of(data, *_REFUNDED), currency))
     return replace(
         told,
         reference=text_of(data, "id"),
@@ -87,7 +85,8 @@ def refund_in(data: dict[str, Any], currency: str) -> GatewayResult:
 
 def _result_in(kind: OperationKind, data: dict[str, Any], money: Money | None) -> GatewayResult:
     word = text_of(data, "status").lower()
-    word = word.split("-")[0] if kind is _REFUND else word
+    if kind is _REFUND and word.startswith("completed-"):
+        word = "completed"  # and by whom it was done
     said = text_of(data, "processor_response", "chargeResponseMessage")
     return _WORDS.result(kind, word, said, money)
 
@@ -97,7 +96,7 @@ def dispute_in(data: dict[str, Any], currency: str) -> DisputeNews:
     return DisputeNews(
         reference=text_of(data, "id"),
         status=DISPUTES.get(text_of(data, "status").lower(), DisputeStatus.OPEN),
-        money=_money_in(text_of(data, "amount"), text_of(data, "currency") or currency),
+        money=money_of(text_of(data, "amount"), text_of(data, "currency") or currency),
         reason=text_of(data, "reason", "comment"),
         deadline=moment_in(text_of(data, "due_date", "due_datetime")),
     )
@@ -121,12 +120,3 @@ def charge_of(refund: dict[str, Any]) -> str:
 
 def has_comment(refund: dict[str, Any]) -> bool:
     return bool(text_of(refund, *_COMMENT))
-
-
-def _money_in(amount: str, currency: str) -> Money | None:
-    try:
-        minor = Decimal(amount).scaleb(exponent_of(currency))
-        whole = minor >= 0 and minor == minor.to_integral_value()
-        return Money(int(minor), currency) if whole else None
-    except (ArithmeticError, ValueError, DomainError):
-        return None

@@ -1,8 +1,8 @@
 """Every attempt at a provider passes here: a deadline around retries around its breaker.
 
 Repeated is only what never left, and what the gateway takes for the same request under the same
-key (or what only asks). A decline is an answer; an answer of 5xx, 429 or nonsense speaks against
-the provider's health.
+key (or what only asks). A decline is an answer, and so is one that leaves a question open; 5xx, 429
+and nonsense speak against the provider's health.
 """
 
 import time
@@ -128,7 +128,7 @@ class _Call:
 
 
 def _healthy(response: WireResponse, result: GatewayResult) -> GatewayResult:
-    is_told = result.outcome is not Outcome.UNKNOWN or result.next_page
+    is_told = result.outcome is not Outcome.UNKNOWN or result.is_undecided
     is_nonsense = response.status < 300 and not is_told
     if response.status >= 500 or response.status == _TOO_MANY or is_nonsense:
         headers = {name.lower(): value for name, value in response.headers.items()}

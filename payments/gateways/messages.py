@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
+from payments.errors import NotSupported
 from payments.money import Money
 from payments.statuses import FailureCode, OperationKind, Outcome
 
@@ -43,6 +44,14 @@ class Charge:
     payment_token: str = field(default="", repr=False)
     expires_at: datetime | None = None
 
+    def payers_address(self, asker: str) -> str:
+        """The payer's mail address, for gateways that open no page without. Raises NotSupported."""
+        address = str(self.customer.get("email") or "")
+        if "@" not in address:
+            detail = f"{asker} needs the payer's mail address; send it as customer.email."
+            raise NotSupported(detail, attr="customer.email")
+        return address
+
 
 @dataclass(frozen=True, slots=True)
 class Capture:
@@ -56,12 +65,13 @@ class Capture:
 
 @dataclass(frozen=True, slots=True)
 class Void:
-    """Release what was reserved. `money` is what was."""
+    """Release what was reserved. `money` is what was, or the rest that a capture left of it."""
 
     key: str
     money: Money
     parent: Handle
     kind: OperationKind = OperationKind.VOID
+    is_rest: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,9 +90,9 @@ class Lookup:
     """What became of an operation? Asked by the gateway's reference, or by our key without one.
 
     `handle` is what we know of the operation itself, `parent` what it followed (a refund's
-    charge): some gateways can be asked by that alone. `began_at` is when it was written down: in a
-    list of all that there is, nothing older can be it. `page` is where such a list goes on, as
-    the answer before said in `next_page`.
+    charge): some gateways can be asked by that alone. In a list of all that there is, nothing made
+    before `began_at` or after `over_at` can be it, by our clock. `page` is where such a list goes
+    on, as the answer before said in `next_page`.
     """
 
     key: str
@@ -91,6 +101,7 @@ class Lookup:
     parent: Handle = Handle()
     money: Money | None = None
     began_at: datetime | None = None
+    over_at: datetime | None = None
     page: str = ""
 
 
@@ -145,8 +156,10 @@ class GatewayResult:
     same operation; `unsayable` is why the gateway's own language has no words for this order, which
     was therefore not sent; `takes_back` undoes a success told before. `leaves_another_try` is a
     decline of what the payer offered, not of the payment: they may offer something else.
-    `next_page` says that a list goes on, and that what took money may be there. `ids` are kept for
-    later orders (see Handle). `exchange` is the redacted conversation, for the operator.
+    `next_page` says that a list goes on, and that what took money may be there. `is_undecided` is
+    an answer in the gateway's own words that leaves the question open: UNKNOWN, yet the gateway is
+    well. `ids` are kept for later orders (see Handle). `exchange` is the redacted conversation,
+    for the operator.
     """
 
     outcome: Outcome
@@ -166,7 +179,11 @@ class GatewayResult:
     retry_after: timedelta | None = None
     unsayable: str = ""
     next_page: str = ""
+    is_undecided: bool = False
     calls: tuple[GatewayCallFacts, ...] = field(default=(), repr=False)
+
+
+UNDECIDED = GatewayResult(Outcome.UNKNOWN, is_undecided=True)
 
 
 class Family(StrEnum):

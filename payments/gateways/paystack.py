@@ -121,7 +121,7 @@ class Paystack(PaystackList):
         _check(order.money, _RESERVES_IN if reserves else self.currencies)
         metadata = {"description": order.description, "cancel_action": order.return_url}
         body = {
-            "email": str(order.customer.get("email") or ""),
+            "email": order.payers_address("Paystack"),
             **_amount(order.money),
             "reference": order.key,
             "callback_url": order.return_url,

@@ -4,6 +4,7 @@ from dataclasses import replace
 from typing import Any
 
 from payments.gateways.messages import (
+    UNDECIDED,
     Capture,
     Charge,
     Failure,
@@ -107,4 +108,4 @@ def _found_among(order: Lookup, listed: list[Any]) -> GatewayResult:
     # A refund whose note does not come back may be ours: then nobody knows.
     told = all(isinstance(each, dict) and text_of(each, "merchant_note") for each in listed)
     complete = told and len(listed) < FULL_LIST
-    return GatewayResult(Outcome.NOT_SENT if complete else Outcome.UNKNOWN)
+    return GatewayResult(Outcome.NOT_SENT) if complete else UNDECIDED

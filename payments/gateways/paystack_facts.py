@@ -1,13 +1,11 @@
 """What Paystack's words mean: its tables, and one reader for each thing that it can tell of."""
 
 from dataclasses import replace
-from decimal import Decimal
 from typing import Any
 
-from payments.errors import DomainError
 from payments.gateways.messages import DisputeNews, DisputeStatus, GatewayResult
-from payments.gateways.reading import Vocabulary, moment_in, part_of, text_of
-from payments.money import Money, exponent_of
+from payments.gateways.reading import Vocabulary, moment_in, money_of, part_of, text_of
+from payments.money import Money
 from payments.statuses import FailureCode, OperationKind, Outcome
 
 _KIND = OperationKind
@@ -149,10 +147,5 @@ def _charged(data: dict[str, Any]) -> Money | None:
 
 
 def _money_in(data: dict[str, Any], name: str) -> Money | None:
-    currency = text_of(data, "currency")
-    try:
-        minor = Decimal(text_of(data, name)).scaleb(exponent_of(currency) - 2)
-        whole = minor >= 0 and minor == minor.to_integral_value()
-        return Money(int(minor), currency) if whole else None
-    except (ArithmeticError, ValueError, DomainError):
-        return None
+    """It counts in hundredths, whatever the currency."""
+    return money_of(text_of(data, name), text_of(data, "currency"), places=2)

@@ -36,8 +36,16 @@ from payments.gateways.messages import (
     GatewayResult,
     Lookup,
     Order,
+    Void,
 )
-from payments.gateways.paytabs_facts import KINDS, TRAN_TYPES, VOUCHER, result_in, status_word
+from payments.gateways.paytabs_facts import (
+    KINDS,
+    RELEASE,
+    TRAN_TYPES,
+    VOUCHER,
+    result_in,
+    status_word,
+)
 from payments.gateways.paytabs_list import PayTabsList
 from payments.gateways.reading import sole_header, text_in
 from payments.gateways.wire import Headers, WireRequest, WireResponse
@@ -89,6 +97,7 @@ class PayTabs(PayTabsList):
     charge_call: str = "create-page"
     currencies: frozenset[str] = frozenset(EXPONENTS)
     capabilities: frozenset[Capability] = BY_PAGE
+    capture_ends_hold: bool = False
 
     def __repr__(self) -> str:
         return f"<PayTabs profile {self.profile_id} at {self.base}>"
@@ -125,8 +134,9 @@ class PayTabs(PayTabsList):
         return body
 
     def _follow_up(self, order: FollowUp) -> dict[str, Any]:
+        is_rest = isinstance(order, Void) and order.is_rest
         return {
-            "tran_type": TRAN_TYPES[order.kind],
+            "tran_type": RELEASE if is_rest else TRAN_TYPES[order.kind],
             "tran_class": "ecom",
             "tran_ref": order.parent.reference,
             "cart_id": order.key,
@@ -212,9 +222,10 @@ def _found(order: Lookup, status: int, answer: Any, exchange: dict[str, Any]) ->
     if _is_unpaid_page(status, answer):
         return GatewayResult(Outcome.ACTION_REQUIRED, exchange=exchange)
     entries = answer if isinstance(answer, list) else [answer]
-    ours = [e for e in entries if isinstance(e, dict) and _is_about(e, order)]
+    cart = [e for e in entries if isinstance(e, dict) and text_in(e, "cart_id") == order.key]
+    ours = [entry for entry in cart if _is_of_kind(entry, order)]
     if status != 200 or not ours:
-        return GatewayResult(Outcome.UNKNOWN, exchange=exchange)
+        return GatewayResult(Outcome.UNKNOWN, exchange=exchange, is_undecided=bool(cart))
     results = [result_in(entry, exchange) for entry in ours]
     taken = [r for r in results if r.outcome is Outcome.SUCCEEDED]
     if not taken:
@@ -228,12 +239,11 @@ def _is_unpaid_page(status: int, answer: Any) -> bool:
     return 400 <= status < 429 and code not in {0, _AUTHENTICATION_FAILED, *_UNCLEAR_CODES}
 
 
-def _is_about(entry: dict[str, Any], order: Lookup) -> bool:
+def _is_of_kind(entry: dict[str, Any], order: Lookup) -> bool:
     tran_type = text_in(entry, "tran_type").lower()
     first = (OperationKind.CHARGE, OperationKind.AUTHORIZE)
     told = KINDS.get(tran_type, OperationKind.CHARGE if tran_type == VOUCHER else None)
-    fits = told in first if order.kind in first else told == order.kind
-    return text_in(entry, "cart_id") == order.key and fits
+    return told in first if order.kind in first else told == order.kind
 
 
 def _refused(status: int, answer: dict[str, Any], exchange: dict[str, Any]) -> GatewayResult:

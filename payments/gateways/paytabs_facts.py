@@ -1,12 +1,10 @@
 """What PayTabs' words mean: its tables, and how a transaction that it tells of is read."""
 
-from decimal import Decimal
 from typing import Any
 
-from payments.errors import DomainError
 from payments.gateways.messages import Failure, GatewayResult
-from payments.gateways.reading import part_of, text_in
-from payments.money import Money, exponent_of
+from payments.gateways.reading import money_of, part_of, text_in
+from payments.money import Money
 from payments.statuses import FailureCode, OperationKind, Outcome
 
 STATUSES = {
@@ -38,9 +36,9 @@ TRAN_TYPES = {
     OperationKind.VOID: "void",
     OperationKind.REFUND: "refund",
 }
-KINDS = {tran_type: kind for kind, tran_type in TRAN_TYPES.items()} | {
-    "release": OperationKind.VOID
-}
+# Frees what a capture left; a void is for what was not captured at all.
+RELEASE = "release"
+KINDS = {tran_type: kind for kind, tran_type in TRAN_TYPES.items()} | {RELEASE: OperationKind.VOID}
 # A voucher comes first as a request, and as a sale of its own once it is paid.
 VOUCHER = "payment request"
 # After a success: the reservation or the charge was undone, by hand or by time.
@@ -80,11 +78,7 @@ def _money_in(news: dict[str, Any]) -> Money | None:
     currency = text_in(news, "tran_currency") or text_in(news, "cart_currency")
     total = news.get("tran_total")
     amount = news.get("cart_amount") if total is None else total
-    try:
-        minor = Decimal(str(amount)).scaleb(exponent_of(currency))
-        return Money(int(minor), currency) if minor == minor.to_integral_value() else None
-    except (ArithmeticError, ValueError, DomainError):
-        return None
+    return money_of(str(amount), currency)
 
 
 def status_word(news: dict[str, Any]) -> str:

@@ -2,18 +2,23 @@
 
 import hashlib
 import json
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 
+from payments.errors import DomainError
 from payments.gateways.contract import SignatureInvalid
 from payments.gateways.messages import Failure, GatewayResult
 from payments.gateways.wire import Headers, header_values
-from payments.money import Money
+from payments.money import Money, exponent_of
 from payments.statuses import FailureCode, OperationKind, Outcome
 
 _EVENT_ID_LENGTH = 150
+# Plain digits: an exponent could ask for a number of a million of them.
+_AMOUNT = re.compile(r"\d{1,18}(\.\d{1,9})?", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +88,17 @@ def text_in(thing: dict[str, Any], name: str) -> str:
 def clean(text: str) -> str:
     """Half a character and NUL can be written in JSON, and in no database."""
     return text.encode(errors="replace").decode().replace("\x00", "")
+
+
+def money_of(amount: str, currency: str, places: int = 0) -> Money | None:
+    """What a gateway wrote in major units, or in units of `places` decimals; None if it is none."""
+    if not _AMOUNT.fullmatch(amount):
+        return None
+    try:
+        minor = Decimal(amount).scaleb(exponent_of(currency) - places)
+        return Money(int(minor), currency) if minor == minor.to_integral_value() else None
+    except DomainError:
+        return None
 
 
 def moment_in(text: str) -> datetime | None:

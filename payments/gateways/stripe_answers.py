@@ -3,7 +3,7 @@
 from dataclasses import replace
 from typing import Any
 
-from payments.gateways.messages import Charge, GatewayResult, Lookup, Order, Refund
+from payments.gateways.messages import UNDECIDED, Charge, GatewayResult, Lookup, Order, Refund
 from payments.gateways.reading import part_of
 from payments.gateways.stripe_objects import (
     UNKNOWN,
@@ -77,7 +77,7 @@ def _found(order: Lookup, answer: Any) -> GatewayResult:
     if taken:
         return replace(taken[0], also_taken=tuple(r.reference for r in taken[1:] if r.reference))
     is_all = answer.get("has_more") is False
-    told = ours[0] if ours else GatewayResult(Outcome.NOT_SENT) if is_all else UNKNOWN
+    told = ours[0] if ours else GatewayResult(Outcome.NOT_SENT) if is_all else UNDECIDED
     goes_on = answer.get("has_more") is True and entries
     return replace(told, next_page=id_in(entries[-1], "id")) if goes_on else told
 

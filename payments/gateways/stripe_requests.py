@@ -149,6 +149,8 @@ def _list(path: str, order: Lookup, narrower: Fields) -> str:
     query = {"limit": str(_ON_A_PAGE)} | narrower
     if order.began_at:
         query["created[gte]"] = f"{(order.began_at - _CLOCKS_DIFFER).timestamp():.0f}"
+    if order.over_at:
+        query["created[lte]"] = f"{(order.over_at + _CLOCKS_DIFFER).timestamp():.0f}"
     if order.page:
         query["starting_after"] = order.page
     return f"{path}?{urlencode(query)}"

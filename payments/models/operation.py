@@ -123,6 +123,18 @@ class GatewayOperation(models.Model):
         """Whether it acts on what another operation took or reserved."""
         return self.kind not in (OperationKind.CHARGE, OperationKind.AUTHORIZE)
 
+    def frees_a_rest(self) -> bool:
+        """Whether it voids what a capture left of a reservation."""
+        parent = self.parent if self.kind == OperationKind.VOID else None
+        return parent is not None and parent.kind == OperationKind.CAPTURE
+
+    def rest(self) -> Money | None:
+        """What this capture left of its reservation; None where that is nothing."""
+        if self.kind != OperationKind.CAPTURE or self.outcome != Outcome.SUCCEEDED:
+            return None
+        whole = self.parent.money if self.parent else self.money
+        return whole - self.money if self.money < whole else None
+
     def is_open(self) -> bool:
         """Whether news of it is still awaited."""
         return self.outcome is None or self.outcome in OPEN_OUTCOMES

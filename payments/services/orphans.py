@@ -63,7 +63,9 @@ def give_back(orphan: GatewayOperation) -> GatewayOperation | None:
     with lifecycle.hold(orphan.payment_id, durable=True) as payment:
         if not _may_try(list(orphan.follow_ups.all())):
             return None
-        begun = operations.begin_return(payment, orphan, kind, gateway)
+        begun = operations.begin_aside(
+            payment, orphan, kind, gateway, orphan.money, reason="paid twice"
+        )
     try:
         carry_out(gateway, begun, _order(begun, orphan))
     except DomainError as error:

@@ -212,6 +212,7 @@ def _is_under_way(payment: Payment, kind: OperationKind, money: Money | None = N
     """
     ended = payment.operations.filter(kind__in=_ENDS_A_HOLD, is_orphan=False)
     ended = ended.exclude(outcome__in=_CAME_TO_NOTHING)
+    ended = ended.exclude(parent__kind=OperationKind.CAPTURE)  # the release of what it left
     if (before := ended.last()) is None:
         return kind is OperationKind.VOID and payment.status == PaymentStatus.CANCELLED
     operations.demand_not_in_flight(before)

@@ -24,6 +24,7 @@ from payments.gateways.registry import gateway_named
 from payments.models import GatewayOperation
 from payments.news import Difference
 from payments.services.follow_ups import handle_of
+from payments.services.leftovers import release_rest, rest_of
 from payments.statuses import Contradiction, FailureCode, OperationKind, Outcome
 
 # A sweep's bound: what is left over is still due at the next.
@@ -87,6 +88,7 @@ def _later(operation: GatewayOperation, now: datetime) -> datetime:
 def _resolve(operation: GatewayOperation) -> Finding:
     before = operation.outcome or "interrupted"
     try:
+        release_rest(operation, gateway_named(operation.provider))
         ask_about(operation)
     except Exception:
         # One operation's trouble, whatever it is, must not keep the others waiting.
@@ -127,7 +129,7 @@ def ask_about(operation: GatewayOperation, timeout: timedelta | None = None) -> 
         operations.settle(operation, told, heard_from="lookup")
     else:
         operations.keep_calls(operation, heard)
-    _put_off_if_ended(operation)
+    _put_off_if_ended(operation, gateway)
     return heard.outcome
 
 
@@ -155,7 +157,7 @@ def look_up(
     own key, so it is the same call however often it is made.
     """
     limit = timeout or gateway.timeout
-    heard = operations.call(gateway, question_about(operation), limit)
+    heard = operations.call(gateway, question_about(operation, gateway), limit)
     if heard.ids.get("needs") != OperationKind.CAPTURE or not operation.is_open():
         return heard
     approved = Handle(heard.reference, dict(operation.ids) | dict(heard.ids))
@@ -165,16 +167,30 @@ def look_up(
     return replace(taken, kind=None, calls=heard.calls + taken.calls)
 
 
-def question_about(operation: GatewayOperation) -> Lookup:
+def question_about(operation: GatewayOperation, gateway: Gateway) -> Lookup:
     """What became of this operation? By its reference, or by our own key without one."""
+    maker = _maker_of(operation)
     return Lookup(
         key=operation.key,
         kind=OperationKind(operation.kind),
         handle=handle_of(operation),
         parent=handle_of(operation.parent),
         money=operation.money,
-        began_at=operation.started_at,
+        began_at=maker.started_at,
+        over_at=_over_at(maker, gateway),
     )
+
+
+def _maker_of(operation: GatewayOperation) -> GatewayOperation:
+    """Whose request made what would be listed: a capture and a void change what was there."""
+    changes = operation.kind in (OperationKind.CAPTURE, OperationKind.VOID)
+    return operation.parent if changes and operation.parent else operation
+
+
+def _over_at(operation: GatewayOperation, gateway: Gateway) -> datetime:
+    """When nothing of it can be made any more: no request is on its way, and no page is open."""
+    arrived_by = operation.deadline_at + gateway.settling_time
+    return max(arrived_by, operation.expires_at or arrived_by)
 
 
 def believed(
@@ -222,9 +238,14 @@ def _last_failure(operation: GatewayOperation) -> Failure:
     return Failure(FailureCode.EXPIRED, "Nobody paid before the page's life was over.")
 
 
-def _put_off_if_ended(operation: GatewayOperation) -> None:
-    """An operation that has ended is looked at a last few times, then never again."""
+def _put_off_if_ended(operation: GatewayOperation, gateway: Gateway) -> None:
+    """An operation that has ended is looked at a last few times, then never again.
+
+    A capture whose rest is not free yet stays due.
+    """
     operation.refresh_from_db()
+    if rest_of(operation, gateway):
+        return
     if not operation.is_open() and operation.next_check_at is not None:
         again = operations.last_look(operation, timezone.now())
         over = operation.outcome == Outcome.SUCCEEDED

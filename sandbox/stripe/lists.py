@@ -19,12 +19,14 @@ def listed(
     rendered: Callable[[Transaction], dict[str, Any]],
     **of: Payment,
 ) -> dict[str, Any]:
-    """`limit`, `starting_after`, `created[gte]` and `created[lt]` as Stripe has them."""
+    """`limit`, `starting_after` and the bounds of `created`, as Stripe has them."""
     found = Transaction.objects.filter(payment__company=NAME, kind=kind, **of).order_by("-id")
     if since := _number(request, "created[gte]", 0, 10**10):
         found = found.filter(created_at__gte=datetime.fromtimestamp(since, UTC))
     if until := _number(request, "created[lt]", 0, 10**10):
         found = found.filter(created_at__lt=datetime.fromtimestamp(until, UTC))
+    if last_second := _number(request, "created[lte]", 0, 10**10):
+        found = found.filter(created_at__lt=datetime.fromtimestamp(last_second + 1, UTC))
     if ref := request.GET.get("starting_after"):
         last = Transaction.objects.filter(payment__company=NAME, kind=kind, ref=ref).first()
         if last is None:

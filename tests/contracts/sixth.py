@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 
 from payments.crypto.redaction import redact
 from payments.crypto.signatures import hmac_hex, same
+from payments.errors import NotSupported
 from payments.gateways.contract import (
     Capability,
     Evidence,
@@ -54,6 +55,8 @@ class Sixth(Gateway):
         return f"<Sixth at {self.base}>"
 
     def request_for(self, order: Order, token: str = "") -> WireRequest:
+        if not isinstance(order, Charge | Lookup) or order.kind is not OperationKind.CHARGE:
+            raise NotSupported(f"Sixth cannot {order.kind}.")
         body: dict[str, Any] = {"key": order.key}
         if isinstance(order, Charge):
             body |= {"amount": order.money.amount, "currency": order.money.currency}
@@ -68,9 +71,11 @@ class Sixth(Gateway):
             return GatewayResult(Outcome.NOT_SENT, exchange=exchange)
         if response.status != 200 or not isinstance(answer, dict) or "status" not in answer:
             return GatewayResult(Outcome.UNKNOWN, exchange=exchange)
-        return _result_in(answer)
+        return _result_in(answer, exchange)
 
     def verify(self, headers: Headers, body: bytes, evidence: Evidence) -> None:
+        if not self.secret:
+            raise SignatureInvalid("no_secret_configured")
         given = header_values(headers, "x-sixth")
         if len(given) != 1 or not same(given[0], hmac_hex(self.secret.encode(), body)):
             raise SignatureInvalid("signature_mismatch")
@@ -80,14 +85,15 @@ class Sixth(Gateway):
         if not isinstance(news, dict) or not text_of(news, "id"):
             raise Unreadable("no event")
         event_id = text_of(news, "id")[:100]
-        return [GatewayEvent(event_id, "payment", text_of(news, "key"), _result_in(news))]
+        result = _result_in(news, {"notification": redact(news)})
+        return [GatewayEvent(event_id, "payment", text_of(news, "key"), result)]
 
 
-def _result_in(news: dict[str, Any]) -> GatewayResult:
+def _result_in(news: dict[str, Any], exchange: dict[str, Any]) -> GatewayResult:
     word = text_of(news, "status")
     outcome = STATUSES.get(word, Outcome.PENDING)
     amount, currency = news.get("amount"), text_of(news, "currency")
-    is_money = type(amount) is int and 0 <= amount < 10**12 and currency in ("AED", "USD")
+    is_money = type(amount) is int and 0 <= amount < 10**18 and currency in ("AED", "USD")
     declined = outcome is Outcome.DECLINED
     return GatewayResult(
         outcome,
@@ -96,5 +102,6 @@ def _result_in(news: dict[str, Any]) -> GatewayResult:
         money=Money(int(str(amount)), currency) if is_money else None,
         redirect_url=text_of(news, "page"),
         failure=Failure(FailureCode.CARD_DECLINED, word) if declined else None,
+        exchange=exchange,
         unlisted_word="" if word in STATUSES else word or "nothing",
     )

@@ -10,7 +10,7 @@ from payments.gateways import guarded, transport
 from payments.gateways.messages import Lookup
 from payments.gateways.wire import Lost, WireRequest, WireResponse
 from payments.statuses import Outcome
-from tests.contracts.stripe_words import OURS, K, O, intent, stripe
+from tests.contracts.cases.stripe.words import OURS, K, O, intent, stripe
 
 ASKED = Lookup(OURS, K.CHARGE)
 LIMIT = timedelta(seconds=20)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from payments.crypto.signatures import hmac_hex
 from payments.gateways.contract import Evidence, SignatureInvalid
-from tests.contracts.stripe_words import NOW, SECONDS, stripe
+from tests.contracts.cases.stripe.words import NOW, SECONDS, stripe
 
 TOLERANCE = 300
 SECRETS = st.text(min_size=1, max_size=40)

@@ -9,7 +9,7 @@ from payments.errors import NotSupported
 from payments.gateways.contract import Capability
 from payments.gateways.messages import GatewayResult, Handle, Lookup
 from payments.statuses import FailureCode, OperationKind, Outcome
-from tests.contracts.stripe_words import (
+from tests.contracts.cases.stripe.words import (
     MONEY,
     OURS,
     K,
@@ -24,7 +24,7 @@ from tests.contracts.stripe_words import (
     sent,
     stripe,
 )
-from tests.contracts.test_every_gateway import GATEWAYS
+from tests.contracts.every import EVERY
 
 TOKEN = "pm_1TESTONLYtoken"
 METADATA = {"ballast_operation": OURS, "ballast_way": "token"}
@@ -96,8 +96,8 @@ def test_what_is_no_payment_method_of_theirs_is_not_sent(token: str) -> None:
 
 
 def test_nobody_else_takes_tokens() -> None:
-    able = [each.name for each in GATEWAYS if Capability.PAYMENT_TOKEN in each.capabilities]
-    assert able == ["stripe"]
+    able = [each for each in EVERY if Capability.PAYMENT_TOKEN in each.capabilities]
+    assert [each.gateway.name for each in able] == ["stripe"]
 
 
 # --- what is answered

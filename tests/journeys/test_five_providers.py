@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from payments.models import Discrepancy, Dispute, Payment
+from payments.models import Discrepancy, Dispute, GatewayCall, GatewayOperation, Payment
 from tests.journeys.conftest import Merchant, eventually, sweep_after, taken
 from tests.sandbox.process import FLUTTERWAVE_SECRET, SandboxProcess
 from webhooks.models import PaymentWebhookEvent
@@ -57,28 +57,37 @@ def test_an_approved_payment_is_completed_once(
 
 
 AMOUNTS = [
-    ("paytabs", "KWD", "3.125"),
-    ("paytabs", "JPY", "1200"),
-    ("stripe", "JPY", "1200"),
-    ("stripe", "KWD", "3.120"),
-    ("stripe", "AED", "125.50"),
-    ("stripe", "KES", "99.99"),
-    ("paypal", "JPY", "1200"),
-    ("paypal", "USD", "0.99"),
-    ("flutterwave", "NGN", "2500.25"),
-    ("flutterwave", "KES", "99.99"),
-    ("paystack", "NGN", "2500.25"),
-    ("paystack", "KES", "99.99"),
+    ("paytabs", "KWD", "3.125", "1.001"),
+    ("paytabs", "JPY", "1200", "1"),
+    ("stripe", "JPY", "1200", "1"),
+    ("stripe", "KWD", "3.120", "1.010"),
+    ("stripe", "AED", "125.50", "0.01"),
+    ("stripe", "KES", "99.99", "0.99"),
+    ("paypal", "JPY", "1200", "1"),
+    ("paypal", "USD", "0.99", "0.01"),
+    ("flutterwave", "NGN", "2500.25", "0.25"),
+    ("flutterwave", "KES", "99.99", "0.99"),
+    ("paystack", "NGN", "2500.25", "0.25"),
+    ("paystack", "KES", "99.99", "0.99"),
 ]
 
 
-@pytest.mark.parametrize(("provider", "currency", "amount"), AMOUNTS)
+@pytest.mark.parametrize(("provider", "currency", "amount", "part"), AMOUNTS)
 def test_every_currency_agrees_to_the_minor_unit(
-    merchant: Merchant, sandbox: SandboxProcess, provider: str, currency: str, amount: str
+    merchant: Merchant,
+    sandbox: SandboxProcess,
+    provider: str,
+    currency: str,
+    amount: str,
+    part: str,
 ) -> None:
     payment = paid(merchant, sandbox, provider, currency=currency, amount=amount)
     assert merchant.get(f"/{payment}")["amount_captured"] == amount
     assert taken(sandbox, provider) == [amount]
+    assert merchant.post(f"/{payment}/refunds", {"amount": part}).status_code == 201
+    sweep_after(minutes=5)
+    assert merchant.get(f"/{payment}")["amount_refunded"] == part
+    assert truth(sandbox, provider) == (amount, part)
 
 
 @pytest.mark.parametrize("provider", ["paytabs", "paypal"])
@@ -152,7 +161,9 @@ def test_two_partial_refunds_and_one_too_many(
     payment = paid(merchant, sandbox, provider)
     for amount in ("25.50", "60.00"):
         assert merchant.post(f"/{payment}/refunds", {"amount": amount}).status_code == 201
+    asked = GatewayCall.objects.count()
     assert merchant.post(f"/{payment}/refunds", {"amount": "40.01"}).status_code == 409
+    assert GatewayCall.objects.count() == asked
     sweep_after(minutes=5)
     body = merchant.get(f"/{payment}")
     assert (body["status"], body["amount_refunded"]) == ("partially_refunded", "85.50")
@@ -171,7 +182,15 @@ def test_a_reservation_is_captured_in_part(
     sweep_after(minutes=5)
     body = merchant.get(f"/{payment}")
     assert (body["status"], body["amount_captured"]) == ("completed", "100.25"), answer.text
-    assert truth(sandbox, provider)[0] == "100.25"
+    # The rest is free again, whether the provider does that itself or is told to.
+    page = sandbox.truth(provider)[-1]
+    assert (page["captured"], page["released"]) == ("100.25", "25.25")
+    assert merchant.post(f"/{payment}/capture", {"amount": "100.25"}).status_code == 200
+    sweep_after(minutes=10)
+    assert sandbox.truth(provider)[-1] == page
+    assert merchant.get(f"/{payment}")["amount_captured"] == "100.25"
+    assert not Discrepancy.objects.exists()
+    assert not GatewayOperation.objects.filter(next_check_at__isnull=False).exists()
 
 
 @pytest.mark.parametrize("provider", RESERVING)
@@ -190,6 +209,18 @@ def test_what_a_provider_cannot_do_is_a_409(merchant: Merchant, sandbox: Sandbox
     facts = {"amount": "1.00", "currency": "NGN", "provider": "flutterwave", "capture": "manual"}
     answer = merchant.post("/create", facts)
     assert (answer.status_code, answer.json()["errors"][0]["code"]) == (409, "not_supported")
+
+
+@pytest.mark.parametrize("provider", ["flutterwave", "paystack"])
+def test_a_page_that_needs_the_payers_address_is_not_asked_for_without_one(
+    merchant: Merchant, sandbox: SandboxProcess, provider: str
+) -> None:
+    payment = merchant.create(provider=provider, currency="NGN", customer={"id": "c-1"})
+    answer = merchant.process(payment)
+    (error,) = answer.json()["errors"]
+    assert (answer.status_code, error["code"]) == (409, "not_supported")
+    assert "customer.email" in error["detail"]
+    assert sandbox.truth(provider) == []
 
 
 @every_provider

@@ -335,7 +335,9 @@ def test_a_second_charge_that_was_returned_is_gone_at_its_provider(books: Books)
     second = second_charge(payment)
     with lifecycle.hold(payment.pk) as held:
         kind, gateway = OperationKind.REFUND, gateway_named("paytabs")
-        back = operations.begin_return(held, second, kind, gateway)
+        back = operations.begin_aside(
+            held, second, kind, gateway, second.money, reason="paid twice"
+        )
     told = Contradiction.ORPHAN_CHARGE
     DiscrepancyFactory.create(payment=payment, operation=second, kind=told)
     books.write(second.key, TAKEN)

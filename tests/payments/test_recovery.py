@@ -103,6 +103,43 @@ def test_a_lost_answer_becomes_not_sent_only_after_the_settling_time(
     assert (again["status"], again["provider"]) == ("requires_action", "paytabs")
 
 
+def test_what_is_looked_for_in_a_list_was_made_between_its_begin_and_the_end_of_its_page(
+    api: Client, provider: FakeTransport, clock: time_machine.Traveller
+) -> None:
+    started(api)
+    charge, gateway = GatewayOperation.objects.get(), gateway_named("paytabs")
+    asked = recovery.question_about(charge, gateway)
+    assert (asked.began_at, asked.over_at) == (START, START + timedelta(minutes=30))
+    # Without a page, until no request can be on its way any more.
+    charge.expires_at = None
+    arrived_by = charge.deadline_at + gateway.settling_time
+    assert recovery.question_about(charge, gateway).over_at == arrived_by
+    charge.expires_at = START
+    assert recovery.question_about(charge, gateway).over_at == arrived_by
+
+
+@pytest.mark.parametrize(
+    ("kind", "began"),
+    [("capture", START), ("void", START), ("refund", START + timedelta(days=2))],
+)
+def test_a_capture_and_a_void_are_looked_for_among_what_their_reservation_made(
+    api: Client, provider: FakeTransport, clock: time_machine.Traveller, kind: str, began: datetime
+) -> None:
+    started(api)
+    reservation, gateway = GatewayOperation.objects.get(), gateway_named("paytabs")
+    clock.shift(timedelta(days=2))
+    later = GatewayOperation(
+        kind=kind,
+        parent=reservation,
+        amount=100,
+        currency="AED",
+        deadline_at=timezone.now(),
+        expires_at=timezone.now() + timedelta(minutes=30),
+    )
+    asked = recovery.question_about(later, gateway)
+    assert (asked.began_at, asked.over_at) == (began, began + timedelta(minutes=30))
+
+
 def test_a_page_whose_address_was_lost_is_looked_at_once_more_at_its_end(
     api: Client, provider: FakeTransport, clock: time_machine.Traveller
 ) -> None:

@@ -172,6 +172,7 @@ def test_an_order_is_a_page_that_waits(sandbox: SandboxProcess, shop: Shop) -> N
         "currency": "USD",
         "status": "pending",
         "captured": "0.00",
+        "released": "0.00",
         "refunded": "0.00",
     }
 

@@ -46,6 +46,7 @@ def test_a_page_in_the_control_list_is_pending(sandbox: SandboxProcess, merchant
             "currency": "AED",
             "status": "pending",
             "captured": "0.00",
+            "released": "0.00",
             "refunded": "0.00",
         }
     ]

@@ -38,6 +38,7 @@ def test_a_page_is_open_and_has_no_intent_yet(caller: Caller) -> None:
         "currency": "AED",
         "status": "pending",
         "captured": "0.00",
+        "released": "0.00",
         "refunded": "0.00",
     }
 

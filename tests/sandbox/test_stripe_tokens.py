@@ -56,6 +56,7 @@ def test_a_good_card_pays_at_once_and_says_so(caller: Caller, receiver: Receiver
         "currency": "AED",
         "status": "captured",
         "captured": "100.00",
+        "released": "0.00",
         "refunded": "0.00",
     }
 
@@ -167,6 +168,10 @@ def test_intents_are_listed_the_newest_first_page_by_page(caller: Caller) -> Non
     assert caller.get(PATH, **since).json()["data"] == [second, first]
     later = {"created[gte]": str(int(time.time()) + 60)}
     assert caller.get(PATH, **later).json()["data"] == []
+    until = {"created[lte]": str(second["created"])}
+    assert caller.get(PATH, **until).json()["data"] == [second, first]
+    earlier = {"created[lte]": str(first["created"] - 1)}
+    assert caller.get(PATH, **earlier).json()["data"] == []
     refused(caller.get(PATH, limit=101), 400)
     refused(caller.get(f"/v1/checkout/sessions/{first['id']}"), 404, code="resource_missing")
 

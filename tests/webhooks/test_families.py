@@ -21,7 +21,7 @@ from payments.gateways.messages import Family
 from payments.gateways.registry import gateway_named
 from payments.gateways.wire import WireRequest, WireResponse
 from payments.models import Discrepancy, Dispute
-from tests.contracts import paypal_words
+from tests.contracts.cases.paypal import words as paypal_words
 from webhooks import signals
 from webhooks.models import PaymentWebhookEvent
 

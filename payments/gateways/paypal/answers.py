@@ -8,7 +8,15 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from payments.gateways.messages import Charge, Failure, GatewayResult, Order, Refund, Void
+from payments.gateways.messages import (
+    UNDECIDED,
+    Charge,
+    Failure,
+    GatewayResult,
+    Order,
+    Refund,
+    Void,
+)
 from payments.gateways.paypal.orders import is_of_an_order
 from payments.gateways.paypal.reading import failure, issue, link, money, part, parts, text
 from payments.gateways.paypal.words import (
@@ -113,7 +121,7 @@ def _ours(key: str, entries: list[tuple[dict[str, Any], GatewayResult]]) -> Gate
     if ours := [result for name, result in zip(names, results, strict=True) if key in name]:
         return _first_taken(ours)
     doubtful = any(name == {""} for name in names)
-    return GatewayResult(Outcome.UNKNOWN if doubtful else Outcome.NOT_SENT)
+    return UNDECIDED if doubtful else GatewayResult(Outcome.NOT_SENT)
 
 
 def _first_taken(results: list[GatewayResult]) -> GatewayResult:
@@ -262,5 +270,6 @@ def _told(words: Mapping[str, Outcome], word: str, reference: str) -> GatewayRes
         outcome,
         reference=reference,
         failure=Failure(code, word.lower()) if outcome is Outcome.DECLINED else None,
+        is_undecided=outcome is Outcome.UNKNOWN,
         unlisted_word="" if word in words else word,
     )

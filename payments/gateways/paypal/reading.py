@@ -1,19 +1,15 @@
 """Careful reading of what PayPal sends: whatever is odd becomes empty, and nothing raises."""
 
-import re
 from collections.abc import Mapping
-from decimal import Decimal
 from typing import Any
 
 from payments.crypto.redaction import redact
-from payments.errors import DomainError
 from payments.gateways.messages import Failure
 from payments.gateways.paypal.words import DECLINES
-from payments.gateways.reading import clean
-from payments.money import Money, exponent_of
+from payments.gateways.reading import clean, money_of
+from payments.money import Money
 from payments.statuses import FailureCode
 
-_AMOUNT = re.compile(r"\d{1,20}(\.\d{1,9})?", re.ASCII)
 _PERSONS = frozenset({"payer", "payee", "shipping", "payment_source"})
 
 
@@ -41,14 +37,7 @@ def text(thing: Any, name: str) -> str:
 
 def money(amount: Any) -> Money | None:
     """`{"currency_code": "USD", "value": "25.00"}`, exactly, or None."""
-    value, currency = text(amount, "value"), text(amount, "currency_code")
-    if not _AMOUNT.fullmatch(value):
-        return None
-    try:
-        minor = Decimal(value).scaleb(exponent_of(currency))
-        return Money(int(minor), currency) if minor == minor.to_integral_value() else None
-    except (ArithmeticError, ValueError, DomainError):
-        return None
+    return money_of(text(amount, "value"), text(amount, "currency_code"))
 
 
 def link(thing: Any, *rels: str) -> str:

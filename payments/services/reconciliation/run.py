@@ -219,7 +219,8 @@ class Reconciliation:
         A name that the provider gave and denies now proves nothing. Where its whole list does
         not name the operation either, our own key is asked for.
         """
-        gateway, question = self._gateway, question_about(operation)
+        gateway = self._gateway
+        question = question_about(operation, gateway)
         if self._fix:
             heard = look_up(operation, gateway)
         else:

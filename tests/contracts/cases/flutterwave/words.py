@@ -4,7 +4,7 @@ from datetime import timedelta
 from typing import Any
 
 from payments.gateways.flutterwave import API, Flutterwave
-from payments.gateways.messages import Charge, GatewayResult, Handle, Order, Refund
+from payments.gateways.messages import Charge, DisputeLookup, GatewayResult, Handle, Order, Refund
 from payments.money import Money
 from payments.statuses import OperationKind
 from tests.contracts.vectors import result_of
@@ -77,3 +77,16 @@ def refund(**facts: Any) -> dict[str, Any]:
         "status": "completed",
         "comments": "#r1 returned",
     } | facts
+
+
+CONTESTED = Handle("k1", {"transaction": "8415006", "flw_ref": "FLW-MOCK-1"})
+
+
+def contested(reference: str = "7", charge: Handle = CONTESTED) -> DisputeLookup:
+    return DisputeLookup(reference, "k1", charge, Money(250000, "NGN"))
+
+
+def chargeback(**facts: Any) -> dict[str, Any]:
+    """As v3 lists it: in the currency of its charge, which it does not name."""
+    usual = {"id": 7, "amount": 2500, "status": "lost", "flw_ref": "FLW-MOCK-1"}
+    return usual | {"tx_ref": "k1", "transaction_id": 8415006} | facts

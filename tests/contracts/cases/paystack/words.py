@@ -86,3 +86,16 @@ def refund(**facts: Any) -> dict[str, Any]:
         "merchant_note": "#r1 returned",
         "transaction": {"id": 302961, "reference": "k1"},
     } | facts
+
+
+def dispute(**facts: Any) -> dict[str, Any]:
+    return {
+        "id": 358950,
+        "refund_amount": 5800,
+        "currency": "NGN",
+        "status": "awaiting-merchant-feedback",
+        "resolution": None,
+        "transaction": transaction(),
+        "category": "chargeback",
+        "dueAt": "2020-11-25T18:00:00.000Z",
+    } | facts

@@ -14,7 +14,16 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from hypothesis import strategies as st
 
-from payments.gateways.messages import Capture, Charge, GatewayResult, Handle, Order, Refund, Void
+from payments.gateways.messages import (
+    Capture,
+    Charge,
+    DisputeLookup,
+    GatewayResult,
+    Handle,
+    Order,
+    Refund,
+    Void,
+)
 from payments.gateways.paypal import BASES, PayPal
 from payments.gateways.paypal.words import CAPTURES, ORDERS
 from payments.money import Money
@@ -23,6 +32,7 @@ from tests.contracts.vectors import result_of
 
 SANDBOX = BASES["sandbox"]
 SECRET = "ESECRETOFTHETESTS"
+K = OperationKind
 WEBHOOK_ID = "WHTESTONLY01"
 
 
@@ -158,7 +168,6 @@ CAPTURE_ORDER = Capture("k1", Money(2500, "USD"), APPROVED)
 AUTHORIZE_ORDER = Capture("k1", Money(2500, "USD"), TO_AUTHORIZE)
 VOID = Void("k3", Money(2500, "USD"), RESERVED)
 REFUND = Refund("k4", FIVE, TAKEN, "Too big")
-EFFECTS: list[Order] = [charge(), CAPTURE, CAPTURE_ORDER, AUTHORIZE_ORDER, VOID, REFUND]
 
 
 def answered(order: Order, status: int, body: Any) -> GatewayResult:
@@ -186,6 +195,22 @@ def order(status: Any = "COMPLETED", intent: str = "CAPTURE", **payments: Any) -
         "purchase_units": [unit | ({"payments": payments} if payments else {})],
         "links": links,
     }
+
+
+def dispute(status: str = "WAITING_FOR_SELLER_RESPONSE", code: str = "") -> dict[str, Any]:
+    return {
+        "dispute_id": "PP-D-1",
+        "reason": "MERCHANDISE_OR_SERVICE_NOT_RECEIVED",
+        "status": status,
+        "dispute_amount": {"currency_code": "USD", "value": "25.00"},
+        "seller_response_due_date": "2026-01-11T00:00:00.000Z",
+        "disputed_transactions": [{"seller_transaction_id": "C1", "custom": "k1"}],
+        "dispute_outcome": {"outcome_code": code},
+    }
+
+
+def of_dispute(reference: str = "PP-D-1", key: str = "k1", **ids: str) -> DisputeLookup:
+    return DisputeLookup(reference, key, Handle("O1", ids), Money(2500, "USD"))
 
 
 def error(name: str, issue: str = "", **facts: Any) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from unfold.decorators import display
 from payments.admin.base import ReadOnlyAdmin, ReadOnlyInline, ReasonForm, actor_of, deed
 from payments.admin.filters import ResolvedFilter
 from payments.admin.labels import as_lines, label, link_to, link_to_payment, major
+from payments.errors import NotSupported
 from payments.models import Discrepancy
 from payments.services import operators
 
@@ -59,7 +60,7 @@ class DiscrepancyAdmin(ReadOnlyAdmin):
     list_filter = (ResolvedFilter, ("kind", ChoicesDropdownFilter), "provider")
     list_select_related = ("payment",)
     ordering = (F("resolved_at").desc(nulls_first=True), "-created_at")
-    actions_detail = ["resolve"]
+    actions_detail = ["resolve", "it_was_done", "it_was_not_done"]
     readonly_fields = ("of_payment", "shown_state", "sums", "proposed")
     fieldsets = (
         (
@@ -114,3 +115,38 @@ class DiscrepancyAdmin(ReadOnlyAdmin):
             reason=form.cleaned_data["reason"],
         )
         messages.success(request, "Resolved.")
+
+    @deed(
+        "It was done",
+        "For what nobody can tell us, and for nothing else: you saw at the provider that this"
+        " attempt was carried out. It counts from now on as if the provider had said so.",
+        "check_circle",
+    )
+    def it_was_done(self, request: HttpRequest, discrepancy: Discrepancy, form: ReasonForm) -> None:
+        _conclude(request, discrepancy, form, is_done=True)
+
+    @deed(
+        "It was not done",
+        "For what nobody can tell us, and for nothing else: you saw at the provider that this"
+        " attempt came to nothing. A payment may then be tried again, elsewhere too; should the"
+        " provider tell otherwise later, that second charge is given back.",
+        "cancel",
+    )
+    def it_was_not_done(
+        self, request: HttpRequest, discrepancy: Discrepancy, form: ReasonForm
+    ) -> None:
+        _conclude(request, discrepancy, form, is_done=False)
+
+
+def _conclude(
+    request: HttpRequest, discrepancy: Discrepancy, form: ReasonForm, *, is_done: bool
+) -> None:
+    if discrepancy.operation_id is None:
+        raise NotSupported("This is about no attempt of ours, so there is nothing to decide.")
+    payment = operators.conclude(
+        operation_id=discrepancy.operation_id,
+        is_done=is_done,
+        actor=actor_of(request),
+        reason=form.cleaned_data["reason"],
+    )
+    messages.success(request, f"Written down; the payment is {payment.status} now.")

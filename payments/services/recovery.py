@@ -30,7 +30,7 @@ from payments.statuses import Contradiction, FailureCode, OperationKind, Outcome
 _AT_ONCE = 500
 _READERS_ASK_EVERY = 10
 _READERS_WAIT = timedelta(seconds=3)
-_NOBODY_KNOWS = Difference(
+NOBODY_KNOWS = Difference(
     Contradiction.UNEXPECTED_NEWS, "what became of it", "no answer, however often it was asked for"
 )
 log = structlog.get_logger(__name__)
@@ -92,12 +92,12 @@ def _resolve(operation: GatewayOperation) -> Finding:
         # One operation's trouble, whatever it is, must not keep the others waiting.
         log.exception("recovery_failed", operation_id=str(operation.id))
     operation.refresh_from_db()
-    if operation.checks > len(settings.RECOVERY_CHECK_DELAYS) and _is_in_doubt(operation):
+    if operation.checks > len(settings.RECOVERY_CHECK_DELAYS) and is_in_doubt(operation):
         _hand_to_a_person(operation)
     return Finding(operation, before, operation.outcome or "interrupted")
 
 
-def _is_in_doubt(operation: GatewayOperation) -> bool:
+def is_in_doubt(operation: GatewayOperation) -> bool:
     """Whether money may have moved and nobody knows."""
     is_interrupted = operation.outcome is None and operation.is_overdue()
     return is_interrupted or operation.outcome == Outcome.UNKNOWN
@@ -110,8 +110,8 @@ def _hand_to_a_person(operation: GatewayOperation) -> None:
     """
     with lifecycle.hold(operation.payment_id) as payment:
         operation.refresh_from_db()
-        if _is_in_doubt(operation):
-            outcomes.contradict(payment, operation, _NOBODY_KNOWS, "lookup")
+        if is_in_doubt(operation):
+            outcomes.contradict(payment, operation, NOBODY_KNOWS, "lookup")
 
 
 def ask_about(operation: GatewayOperation, timeout: timedelta | None = None) -> Outcome | None:
@@ -138,7 +138,7 @@ def ask_if_in_doubt(operation: GatewayOperation) -> None:
     """
     slot = int(timezone.now().timestamp()) // _READERS_ASK_EVERY
     name = f"asked:{operation.key}:{slot}"
-    if not _is_in_doubt(operation) or not cache.add(name, 1, _READERS_ASK_EVERY):
+    if not is_in_doubt(operation) or not cache.add(name, 1, _READERS_ASK_EVERY):
         return
     try:
         ask_about(operation, _READERS_WAIT)

@@ -1,6 +1,7 @@
 """Celery entrances: one line each, straight to a service. Rows are the queue of record."""
 
 from celery import shared_task
+from celery.exceptions import SoftTimeLimitExceeded
 
 from payments.gateways.registry import configured
 from payments.services import breaker_sweep, maintenance, orphans, recovery
@@ -8,12 +9,14 @@ from payments.services.reconciliation import run
 
 # It asks about everything that a list did not name. Died in between, it is run again tomorrow.
 _LONGEST_RECONCILIATION = 3000
+# To Celery the end of a task's time is an error like any other; to a sweep it is the end.
+_STOPS = (SoftTimeLimitExceeded,)
 
 
 @shared_task
 def recover_open_operations() -> int:
     """Ask about what is due; answers how many operations were asked about."""
-    return sum(1 for _ in recovery.resolve_open_operations())
+    return sum(1 for _ in recovery.resolve_open_operations(stops=_STOPS))
 
 
 @shared_task
@@ -50,4 +53,4 @@ def reconcile_providers() -> None:
 @shared_task(soft_time_limit=_LONGEST_RECONCILIATION, time_limit=_LONGEST_RECONCILIATION + 60)
 def reconcile_provider(provider: str) -> int:
     """Heal and queue what differs in the last days; answers how much is left for a person."""
-    return run.reconcile_lately(provider)
+    return run.reconcile_lately(provider, stops=_STOPS)

@@ -33,6 +33,8 @@ _READERS_WAIT = timedelta(seconds=3)
 NOBODY_KNOWS = Difference(
     Contradiction.UNEXPECTED_NEWS, "what became of it", "no answer, however often it was asked for"
 )
+# The errors with which a caller ends a whole sweep, like a task whose time is over.
+StopErrors = tuple[type[Exception], ...]
 log = structlog.get_logger(__name__)
 
 
@@ -59,13 +61,18 @@ def due(older_than: timedelta | None) -> QuerySet[GatewayOperation]:
     return found.order_by("next_check_at")[:_AT_ONCE]
 
 
-def resolve_open_operations(older_than: timedelta | None = None) -> Iterator[Finding]:
-    """Ask about every due operation and settle what was learned, one by one."""
+def resolve_open_operations(
+    older_than: timedelta | None = None, stops: StopErrors = ()
+) -> Iterator[Finding]:
+    """Ask about every due operation and settle what was learned, one by one.
+
+    What goes wrong with one is logged and hinders no other, but for `stops`: those are raised.
+    """
     for operation in due(older_than):
         if not _take(operation):
             continue
         with context.bound(correlation_id=operation.key, source="recovery"):
-            yield _resolve(operation)
+            yield _resolve(operation, stops)
 
 
 def _take(operation: GatewayOperation) -> bool:
@@ -84,10 +91,12 @@ def _later(operation: GatewayOperation, now: datetime) -> datetime:
     return page_ends if page_ends and now < page_ends < later else later
 
 
-def _resolve(operation: GatewayOperation) -> Finding:
+def _resolve(operation: GatewayOperation, stops: StopErrors) -> Finding:
     before = operation.outcome or "interrupted"
     try:
         ask_about(operation)
+    except stops:
+        raise
     except Exception:
         # One operation's trouble, whatever it is, must not keep the others waiting.
         log.exception("recovery_failed", operation_id=str(operation.id))

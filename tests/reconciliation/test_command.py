@@ -3,12 +3,16 @@
 import csv
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 import requests
+from celery.exceptions import SoftTimeLimitExceeded
 from django.core.management import CommandError, call_command
 
 from payments import tasks
+from payments.gateways import transport
+from payments.gateways.wire import WireResponse
 from payments.models import Discrepancy, StoredEvent
 from tests.journeys.conftest import Merchant
 from tests.journeys.test_five_providers import act, paid
@@ -138,5 +142,25 @@ def test_options_that_make_no_sense_are_refused(db: None, arguments: tuple[str, 
 
 def test_the_daily_run_heals_too(merchant: Merchant, sandbox: SandboxProcess) -> None:
     payment = unheard(merchant, sandbox, "paytabs")
+    assert tasks.reconcile_provider.run("paytabs") == 0
+    assert merchant.get(f"/{payment}")["status"] == "completed"
+
+
+def test_the_end_of_a_tasks_time_ends_the_daily_run(
+    merchant: Merchant, sandbox: SandboxProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    payment = unheard(merchant, sandbox, "paytabs")
+    send, asked = transport.send, []
+
+    def runs_out_of_time(*call: Any) -> WireResponse:
+        asked.append(call)
+        if len(asked) == 2:  # after what bears our key was listed, while it is asked about
+            raise SoftTimeLimitExceeded
+        return send(*call)
+
+    monkeypatch.setattr(transport, "send", runs_out_of_time)
+    with pytest.raises(SoftTimeLimitExceeded):
+        tasks.reconcile_provider.run("paytabs")
+    assert merchant.get(f"/{payment}")["status"] == "requires_action"
     assert tasks.reconcile_provider.run("paytabs") == 0
     assert merchant.get(f"/{payment}")["status"] == "completed"

@@ -1,9 +1,13 @@
 """Celery entrances: one line each, straight to a service. Rows are the queue of record."""
 
+from typing import Any
+
 from celery import shared_task
 from celery.exceptions import SoftTimeLimitExceeded
+from celery.signals import worker_process_shutdown
 
 from payments.gateways.registry import configured
+from payments.resilience import batched
 from payments.services import breaker_sweep, maintenance, orphans, recovery
 from payments.services.reconciliation import run
 
@@ -11,6 +15,12 @@ from payments.services.reconciliation import run
 _LONGEST_RECONCILIATION = 3000
 # To Celery the end of a task's time is an error like any other; to a sweep it is the end.
 _STOPS = (SoftTimeLimitExceeded,)
+
+
+@worker_process_shutdown.connect
+def tell_of_the_last_calls(**_: Any) -> None:
+    """A worker's children end without the usual farewell."""
+    batched.tell_all()
 
 
 @shared_task

@@ -68,6 +68,8 @@ def wake_worker() -> None:
     try:
         current_app.send_task("webhooks.tasks.apply_due_events", retry=False)
     except OperationalError as error:
+        # Who hangs is waited for once: until the next sweep nobody else calls.
+        cache.set(_WAKING, 1, timeout=settings.WEBHOOK_SWEEP_INTERVAL.total_seconds())
         log.warning("worker_not_woken", error=str(error))
 
 

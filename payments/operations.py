@@ -254,7 +254,7 @@ def _write_down(
     operation.exchange = result.exchange
     never_left = result.outcome is Outcome.NOT_SENT and heard_from == "answer"
     operation.may_have_left = not never_left
-    operation.next_check_at = _next_check(operation, heard_from)
+    operation.next_check_at = result.again_at if never_left else _next_check(operation, heard_from)
     operation.is_orphan = operation.is_orphan or _is_orphan(payment, operation)
     rows.update(operation, _WRITTEN)
     operation.remember_names(before)

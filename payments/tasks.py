@@ -8,7 +8,7 @@ from celery.signals import worker_process_shutdown
 
 from payments.gateways.registry import configured
 from payments.resilience import batched
-from payments.services import breaker_sweep, maintenance, orphans, recovery
+from payments.services import breaker_sweep, maintenance, orphans, recovery, retries
 from payments.services.reconciliation import run
 
 # It asks about everything that a list did not name. Died in between, it is run again tomorrow.
@@ -27,6 +27,12 @@ def tell_of_the_last_calls(**_: Any) -> None:
 def recover_open_operations() -> int:
     """Ask about what is due; answers how many operations were asked about."""
     return sum(1 for _ in recovery.resolve_open_operations(stops=_STOPS))
+
+
+@shared_task
+def retry_payments() -> int:
+    """Send payments again that reached nobody; answers how many were tried."""
+    return sum(1 for _ in retries.retry_payments())
 
 
 @shared_task
@@ -51,6 +57,12 @@ def sweep_breakers() -> int:
 def prune_gateway_calls() -> int:
     """Forget recorded calls past RETENTION_GATEWAY_CALLS_DAYS; answers how many."""
     return maintenance.prune_gateway_calls()
+
+
+@shared_task
+def prune_failed_payments() -> int:
+    """Forget failed payments past RETENTION_FAILED_PAYMENTS_DAYS; answers how many."""
+    return maintenance.prune_failed_payments()
 
 
 @shared_task

@@ -145,6 +145,7 @@ class GatewayResult:
     same operation; `unsayable` is why the gateway's own language has no words for this order, which
     was therefore not sent; `takes_back` undoes a success told before. `leaves_another_try` is a
     decline of what the payer offered, not of the payment: they may offer something else.
+    `again_at` is when we shall send by ourselves once more what never left.
     `next_page` says that a list goes on, and that what took money may be there. `ids` are kept for
     later orders (see Handle). `exchange` is the redacted conversation, for the operator.
     """
@@ -164,6 +165,7 @@ class GatewayResult:
     exchange: dict[str, Any] = field(default_factory=dict, repr=False)
     unlisted_word: str = ""
     retry_after: timedelta | None = None
+    again_at: datetime | None = None
     unsayable: str = ""
     next_page: str = ""
     calls: tuple[GatewayCallFacts, ...] = field(default=(), repr=False)

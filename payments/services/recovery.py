@@ -54,6 +54,7 @@ def due(older_than: timedelta | None) -> QuerySet[GatewayOperation]:
     """
     now = timezone.now()
     waiting = GatewayOperation.objects.filter(next_check_at__isnull=False)
+    waiting = waiting.exclude(outcome=Outcome.NOT_SENT, may_have_left=False)  # see `retries`
     if older_than is None:
         found = waiting.filter(next_check_at__lte=now)
     else:

@@ -158,6 +158,7 @@ class Town:
     def recover(self, minutes: float) -> None:
         self.clock.shift(timedelta(minutes=minutes))
         tasks.recover_open_operations.run()
+        tasks.retry_payments.run()
         tasks.return_orphans.run()
 
     def conclude_not_done(self) -> None:

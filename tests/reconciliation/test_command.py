@@ -2,16 +2,19 @@
 
 import csv
 import json
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 import requests
+import time_machine
 from celery.exceptions import SoftTimeLimitExceeded
 from django.core.management import CommandError, call_command
+from django.utils import timezone
 
 from payments import tasks
-from payments.gateways import transport
+from payments.gateways import paystack_list, transport
 from payments.gateways.wire import WireResponse
 from payments.models import Discrepancy, StoredEvent
 from tests.journeys.conftest import Merchant
@@ -78,6 +81,27 @@ def test_a_provider_that_is_down_is_told_as_not_seen(
     sandbox.put({"mode": "down"}, "stripe")
     assert ran("--provider", "stripe", "--fix") == 2
     assert "Not seen: its charges of" in capsys.readouterr().out
+
+
+def test_more_pages_than_are_wanted_are_told_as_not_seen(
+    merchant: Merchant,
+    sandbox: SandboxProcess,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(paystack_list, "_PER_PAGE", 1)
+    for _ in range(3):
+        unheard(merchant, sandbox, "paystack")
+    later = timezone.now() + timedelta(seconds=2)
+    with time_machine.travel(later, tick=True):
+        assert ran("--provider", "paystack", "--max-pages", "2") == 1
+        told = capsys.readouterr().out
+        assert "Not seen: its charges of" in told
+        assert "paystack has more than 2 pages of it" in told
+        # What the list left out of ours is asked about one by one.
+        assert told.count("would_heal: paystack missed_webhook") == 3
+        assert ran("--provider", "paystack", "--fix", "--max-pages", "4") == 0
+    assert "Not seen" not in capsys.readouterr().out
 
 
 def test_an_export_shows_what_bears_no_reference_of_ours(

@@ -1,9 +1,13 @@
 """Discrepancies: what a provider told that our records forbid; they wait for a person."""
 
+from typing import Any
+
 from django.contrib import admin, messages
 from django.db.models import F
 from django.http import HttpRequest
+from django.utils.text import Truncator
 from unfold.contrib.filters.admin import ChoicesDropdownFilter
+from unfold.dataclasses import UnfoldAction
 from unfold.decorators import display
 
 from payments.admin.base import ReadOnlyAdmin, ReadOnlyInline, ReasonForm, actor_of, deed
@@ -12,7 +16,10 @@ from payments.admin.labels import as_lines, label, link_to, link_to_payment, maj
 from payments.errors import NotSupported
 from payments.models import Discrepancy
 from payments.services import operators
+from payments.services.recovery import is_in_doubt
 
+_LONGEST_IN_LIST = 18
+_DECISIONS = ("it_was_done", "it_was_not_done")
 _COLOURS = {"open": "danger", "resolved": "success"}
 
 
@@ -49,13 +56,13 @@ class DiscrepancyAdmin(ReadOnlyAdmin):
 
     list_display = (
         "kind",
+        "state",
         "provider",
         "expected",
-        "heard",
-        "of_payment",
+        "heard_in_short",
+        "payment_in_short",
         "source",
         "created_at",
-        "state",
     )
     list_filter = (ResolvedFilter, ("kind", ChoicesDropdownFilter), "provider")
     list_select_related = ("payment",)
@@ -78,6 +85,24 @@ class DiscrepancyAdmin(ReadOnlyAdmin):
             },
         ),
     )
+
+    def get_actions_detail(self, request: HttpRequest, object_id: Any) -> list[UnfoldAction]:
+        """What cannot be done to this one is not offered."""
+        row = self.get_object(request, str(object_id))
+        may_decide = bool(row and row.operation and is_in_doubt(row.operation))
+        offered = super().get_actions_detail(request, object_id)
+        return [each for each in offered if may_decide or each.method.__name__ not in _DECISIONS]
+
+    @display(description="heard")
+    def heard_in_short(self, discrepancy: Discrepancy) -> str:
+        return Truncator(discrepancy.heard).chars(_LONGEST_IN_LIST)
+
+    @display(description="payment")
+    def payment_in_short(self, discrepancy: Discrepancy) -> str:
+        payment = discrepancy.payment
+        name = payment.reference if payment else ""
+        text = Truncator(name or str(discrepancy.payment_id)).chars(_LONGEST_IN_LIST)
+        return link_to_payment(discrepancy.payment_id, text)
 
     @display(description="payment")
     def of_payment(self, discrepancy: Discrepancy) -> str:

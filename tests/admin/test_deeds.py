@@ -148,6 +148,8 @@ class TestConcluding:
     ) -> None:
         discrepancy = in_doubt()
         address = reverse(deed, args=[discrepancy.pk])
+        page = reverse("admin:payments_discrepancy_change", args=[discrepancy.pk])
+        assert address.encode() in console.get(page).content
         assert console.get(address).status_code == 200
         assert not StoredEvent.objects.exists()
         answer = console.post(address, {"reason": "Seen in their dashboard"}, follow=True)
@@ -164,6 +166,7 @@ class TestConcluding:
             "reason": "Seen in their dashboard",
         }
         assert last_event(payment).data["heard_from"] == "operator"
+        assert address.encode() not in console.get(page).content
 
     def test_what_a_provider_has_told_is_not_for_people_to_decide(self, console: Client) -> None:
         discrepancy = in_doubt()

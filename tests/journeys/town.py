@@ -29,7 +29,7 @@ from tests.sandbox.process import STRIPE_SECRET, SandboxProcess
 
 FIRST, SECOND = "paytabs", "stripe"
 BOTH = (FIRST, SECOND)
-IMPATIENT = timedelta(seconds=0.2)
+IMPATIENT, PATIENT = timedelta(seconds=0.2), timedelta(seconds=20)
 CHARGES = {FIRST: "paytabs-create-page", SECOND: "stripe-create"}
 # What each weather is at the provider. `swallowed`: the request leaves, and nobody reads it;
 # `refused`: our breaker lets nothing leave.
@@ -57,7 +57,7 @@ class Town:
         seen: Counter[str],
     ) -> None:
         self.sandbox, self.settings, self.api, self.clock = sandbox, settings, api, clock
-        self.seen = seen
+        self.seen, self.patience = seen, IMPATIENT
         self._swallowing = f"http://127.0.0.1:{swallowing.getsockname()[1]}"
         self.weathers = dict.fromkeys(BOTH, "up")
         self.unheard: list[tuple[str, dict[str, Any]]] = []
@@ -78,7 +78,7 @@ class Town:
         for name in BOTH:
             is_lost = self.weathers[name] == "swallowed"
             base = self._swallowing if is_lost else self.sandbox.provider_url(name)
-            usual = usual | {name: usual[name] | {"api_base": base, "timeout": IMPATIENT}}
+            usual = usual | {name: usual[name] | {"api_base": base, "timeout": self.patience}}
         self.settings.PROVIDERS = usual
 
     # --- what may happen
@@ -103,7 +103,8 @@ class Town:
         is_out = self.weathers[FIRST] in ("down", "refused")
         if may_go_on and before == "created" and is_out and self.weathers[SECOND] == "up":
             self.seen["the second took over"] += 1
-            assert answer.json()["provider"] == SECOND, answer.content
+            # Whether its answer came in time is another matter.
+            assert SECOND in {each.provider for each in self.operations()}, answer.content
 
     def die(self, moment: str) -> None:
         """Our process ends between two beats of `begin`, `call`, `settle`."""
@@ -198,8 +199,10 @@ class Town:
 
     def calm_down(self) -> None:
         """All is well again, whatever was not heard is lost, and time passes."""
+        self.patience = PATIENT
         for name in BOTH:
             self.weather(name, "up")
+        self._address()
         self.lose_news()
         for minutes in (6, 60, 120, 1500, 1500, 60, 60):
             self.recover(minutes)

@@ -8,13 +8,14 @@ from celery.signals import worker_process_shutdown
 
 from payments.gateways.registry import configured
 from payments.resilience import batched
-from payments.services import breaker_sweep, maintenance, orphans, recovery, retries
+from payments.services import breaker_sweep, breakers, maintenance, orphans, recovery, retries
 from payments.services.reconciliation import run
 
 # It asks about everything that a list did not name. Died in between, it is run again tomorrow.
 _LONGEST_RECONCILIATION = 3000
 # To Celery the end of a task's time is an error like any other; to a sweep it is the end.
 _STOPS = (SoftTimeLimitExceeded,)
+breakers.TIMEOUTS.append(SoftTimeLimitExceeded)
 
 
 @worker_process_shutdown.connect

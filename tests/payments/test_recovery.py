@@ -23,6 +23,7 @@ from payments.models import (
     Payment,
     StoredEvent,
 )
+from payments.resilience import registry
 from payments.services import payments as payments_service
 from payments.services import recovery
 from payments.statuses import Outcome
@@ -305,6 +306,8 @@ def test_the_end_of_a_tasks_time_ends_the_sweep_and_leaves_the_rest_due(
     with pytest.raises(SoftTimeLimitExceeded):
         sweep()
     assert provider.count("query") == 1
+    totals = registry.get("paytabs-verify").statistics().totals
+    assert (totals.timeouts, totals.failures, totals.in_flight) == (1, 1, 0)
     provider.replies["query"] = found("A")
     assert sweep() == 1
     assert [state(payment)[0] for payment in (first, second)] == ["requires_action", "completed"]

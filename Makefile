@@ -30,7 +30,7 @@ demo: .venv/demo.stamp  ## the whole service on embedded defaults; PORT=8000 SAN
 	@exec $(RUN) config.demo
 
 test: .venv/dev.stamp  ## every test; on DATABASE_URL and REDIS_URL where they are set
-	@$(RUN) pytest -n 2 -q $(ARGS)
+	@$(RUN) pytest -n 2 -q -m 'not servers' $(ARGS)
 
 test-services: .venv/dev.stamp  ## the tests on a real PostgreSQL and a real Redis
 	@export DATABASE_URL="$${DATABASE_URL:-postgres://postgres@127.0.0.1:5432/postgres}"; \

@@ -68,9 +68,15 @@ RECOVERY_CHECK_DELAYS = env.read(
     parsers.some(parsers.milliseconds),
     [timedelta(minutes=1), timedelta(minutes=5), timedelta(hours=1), timedelta(days=1)],
 )
+PAYMENT_RETRY_DELAYS = env.read(
+    "PAYMENT_RETRY_DELAYS",
+    parsers.items(parsers.milliseconds),
+    [timedelta(minutes=1), timedelta(minutes=5), timedelta(minutes=15)],
+)
 RECOVERY_SWEEP_INTERVAL = env.milliseconds("RECOVERY_SWEEP_INTERVAL", 30_000)
 IDEMPOTENCY_LOCK_TIMEOUT = env.milliseconds("IDEMPOTENCY_LOCK_TIMEOUT", 60_000)
 RETENTION_DELIVERIES_DAYS = env.integer("RETENTION_DELIVERIES_DAYS", 30, 1, 3650)
+RETENTION_FAILED_PAYMENTS_DAYS = env.integer("RETENTION_FAILED_PAYMENTS_DAYS", 365, 1, 3650)
 RETENTION_IDEMPOTENCY_KEYS_DAYS = env.integer("RETENTION_IDEMPOTENCY_KEYS_DAYS", 1, 1, 3650)
 RETENTION_WEBHOOK_EVENTS_DAYS = env.integer("RETENTION_WEBHOOK_EVENTS_DAYS", 30, 1, 3650)
 WEBHOOK_MAX_BODY = env.integer("WEBHOOK_MAX_BODY", 2**20, 2**10, 2**26)
@@ -127,6 +133,7 @@ CELERY_BEAT_SCHEDULE = {
     "recover-open-operations": sweep(
         "payments.tasks.recover_open_operations", RECOVERY_SWEEP_INTERVAL
     ),
+    "retry-payments": sweep("payments.tasks.retry_payments", RECOVERY_SWEEP_INTERVAL),
     "return-orphans": sweep("payments.tasks.return_orphans", RECOVERY_SWEEP_INTERVAL),
     "apply-due-webhook-events": sweep("webhooks.tasks.apply_due_events", WEBHOOK_SWEEP_INTERVAL),
     "deliver-events": sweep("payments.tasks.deliver_events", RELAY_SWEEP_INTERVAL),
@@ -136,6 +143,7 @@ CELERY_BEAT_SCHEDULE = {
     "let-contracts-fall-due": hourly("payments.tasks.let_contracts_fall_due"),
     "prune-deliveries": hourly("payments.tasks.prune_deliveries"),
     "prune-idempotency-keys": hourly("payments.tasks.prune_idempotency_keys"),
+    "prune-failed-payments": hourly("payments.tasks.prune_failed_payments"),
     "prune-gateway-calls": hourly("payments.tasks.prune_gateway_calls"),
     "reconcile-providers": daily("payments.tasks.reconcile_providers"),
 }

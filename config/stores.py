@@ -21,6 +21,9 @@ _SQLITE_OPTIONS = {
 }
 _REDIS_PATIENCE = {"socket_connect_timeout": 0.25, "socket_timeout": 0.25}
 
+# A worker asks for a second at a time; whoever sends must not wait for a broker that hangs.
+_BROKER_PATIENCE = {"socket_connect_timeout": 2, "socket_timeout": 2}
+
 
 def database(env: Environment, folder: Path) -> dict[str, Any]:
     """DATABASE_URL, else the DB_ parts, else a SQLite file in `folder`."""
@@ -94,6 +97,8 @@ def broker(env: Environment, redis: str, folder: Path) -> tuple[str, dict[str, A
     record, and every task has a sweep behind it.
     """
     address = env.read("CELERY_BROKER_URL", parsers.address_of(*_BROKER_SCHEMES), redis)
+    if address.startswith(("redis", "rediss")):
+        return address, _BROKER_PATIENCE
     if address and not address.startswith("filesystem"):
         return address, {}
     messages, control = folder / "broker" / "messages", folder / "broker" / "control"

@@ -13,11 +13,12 @@ from payments.statuses import FINAL_OUTCOMES, Contradiction, OperationKind, Outc
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """What our records say, and what was heard instead."""
+    """What our records say, and what was heard instead; `heard_money` where that is a sum."""
 
     kind: Contradiction
     expected: str
     heard: str
+    heard_money: Money | None = None
 
 
 def moves_forward(operation: GatewayOperation, result: GatewayResult) -> bool:

@@ -260,7 +260,7 @@ def _write_down(
     operation.exchange = result.exchange
     never_left = result.outcome is Outcome.NOT_SENT and heard_from == "answer"
     operation.may_have_left = not never_left
-    operation.next_check_at = _next_check(operation, heard_from)
+    operation.next_check_at = result.again_at if never_left else _next_check(operation, heard_from)
     operation.is_orphan = operation.is_orphan or _is_orphan(payment, operation)
     rows.update(operation, _WRITTEN)
     operation.remember_names(before)
@@ -271,15 +271,16 @@ def _next_check(operation: GatewayOperation, heard_from: str) -> datetime | None
         return timezone.now() + settings.RECOVERY_CHECK_DELAYS[0]
     if operation.rest():
         return timezone.now()  # some gateways keep it until they are told
-    concluded = heard_from == "lookup" and operation.outcome != Outcome.SUCCEEDED
+    is_conclusion = heard_from in ("lookup", "operator")
+    concluded = is_conclusion and operation.outcome != Outcome.SUCCEEDED
     return last_look(operation, timezone.now()) if concluded else None
 
 
 def last_look(operation: GatewayOperation, now: datetime) -> datetime | None:
     """When to look again at what we concluded from silence, or None once it is enough.
 
-    "Never sent" and "expired" are our own conclusions; the provider's page may live on, and be
-    paid while its callback is lost.
+    "Never sent" and "expired" are our own conclusions, "not done" is a person's; the provider's
+    page may live on, and be paid while its callback is lost.
     """
     ends_at = operation.expires_at or operation.deadline_at
     return next((ends_at + step for step in _AFTER_THE_END if ends_at + step > now), None)

@@ -46,11 +46,13 @@ def contradict(
 
     The gateway is asked at once, unless this is what it said when it was asked.
     """
+    told, facts = difference.heard_money, {"payment": payment, "expected": difference.expected}
+    facts |= {"heard_amount": told.amount, "currency": told.currency} if told else {}
     _, is_new = Discrepancy.objects.get_or_create(
         operation=operation,
         kind=difference.kind,
         heard=difference.heard[:255],
-        defaults={"payment": payment, "expected": difference.expected, "source": heard_from},
+        defaults=facts | {"source": heard_from},
     )
     if not is_new:
         return

@@ -1,21 +1,49 @@
 """Celery entrances: one line each, straight to a service. Rows are the queue of record."""
 
+from typing import Any
+
 from celery import shared_task
+from celery.exceptions import SoftTimeLimitExceeded
+from celery.signals import worker_process_shutdown
 
 from payments.events import relay
 from payments.gateways.registry import configured
+from payments.resilience import batched
 from payments.sagas import engine
-from payments.services import breaker_sweep, contracts, maintenance, orphans, recovery
+from payments.services import (
+    breaker_sweep,
+    breakers,
+    contracts,
+    maintenance,
+    orphans,
+    recovery,
+    retries,
+)
 from payments.services.reconciliation import run
 
 # It asks about everything that a list did not name. Died in between, it is run again tomorrow.
 _LONGEST_RECONCILIATION = 3000
+# To Celery the end of a task's time is an error like any other; to a sweep it is the end.
+_STOPS = (SoftTimeLimitExceeded,)
+breakers.TIMEOUTS.append(SoftTimeLimitExceeded)
+
+
+@worker_process_shutdown.connect
+def tell_of_the_last_calls(**_: Any) -> None:
+    """A worker's children end without the usual farewell."""
+    batched.tell_all()
 
 
 @shared_task
 def recover_open_operations() -> int:
     """Ask about what is due; answers how many operations were asked about."""
-    return sum(1 for _ in recovery.resolve_open_operations())
+    return sum(1 for _ in recovery.resolve_open_operations(stops=_STOPS))
+
+
+@shared_task
+def retry_payments() -> int:
+    """Send payments again that reached nobody; answers how many were tried."""
+    return sum(1 for _ in retries.retry_payments())
 
 
 @shared_task
@@ -33,7 +61,7 @@ def deliver_events() -> int:
 @shared_task
 def advance_sagas() -> int:
     """Go on with every saga that is due; answers how many."""
-    return sum(1 for _ in engine.advance_due())
+    return sum(1 for _ in engine.advance_due(stops=_STOPS))
 
 
 @shared_task
@@ -67,6 +95,12 @@ def prune_gateway_calls() -> int:
 
 
 @shared_task
+def prune_failed_payments() -> int:
+    """Forget failed payments past RETENTION_FAILED_PAYMENTS_DAYS; answers how many."""
+    return maintenance.prune_failed_payments()
+
+
+@shared_task
 def reconcile_providers() -> None:
     """Send one reconciliation a provider, so that a slow one keeps no other waiting."""
     for name in configured():
@@ -76,4 +110,4 @@ def reconcile_providers() -> None:
 @shared_task(soft_time_limit=_LONGEST_RECONCILIATION, time_limit=_LONGEST_RECONCILIATION + 60)
 def reconcile_provider(provider: str) -> int:
     """Heal and queue what differs in the last days; answers how much is left for a person."""
-    return run.reconcile_lately(provider)
+    return run.reconcile_lately(provider, stops=_STOPS)

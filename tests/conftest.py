@@ -24,6 +24,7 @@ END_OTHERS = (
     "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
     " WHERE datname = current_database() AND pid <> pg_backend_pid()"
 )
+_TRUTH = "time to truth"
 HISTORY = AppendOnly("payments_storedevent")
 
 
@@ -96,3 +97,13 @@ def _clean_redis() -> Iterator[None]:
         with redis.Redis.from_url(django_settings.REDIS_URL) as client:
             for key in client.scan_iter(f"*{django_settings.REDIS_KEY_PREFIX}-*"):
                 client.delete(key)
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """How long it took until the truth was known, of each call whose answer was lost."""
+    reports = terminalreporter.stats.get("passed", [])
+    told = [fact for report in reports for name, fact in report.user_properties if name == _TRUTH]
+    if told:
+        terminalreporter.section("seconds from a lost answer to the truth")
+    for name, what, seconds in sorted(told, key=lambda fact: (fact[1], fact[0])):
+        terminalreporter.line(f"{what:<24}{name:<12}{seconds:>8.0f}")

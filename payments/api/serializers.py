@@ -198,7 +198,8 @@ class PaymentSerializer(serializers.Serializer[Payment]):
     @extend_schema_field({"type": ["string", "null"], "format": "date-time"})
     def get_next_check_at(self, payment: Payment) -> Any:
         operation = payment.current_operation
-        return operation.next_check_at if operation and operation.is_open() else None
+        is_awaited = operation and (operation.is_open() or operation.never_left())
+        return operation.next_check_at if operation and is_awaited else None
 
     @extend_schema_field(FailureSerializer(allow_null=True))
     def get_failure(self, payment: Payment) -> dict[str, str] | None:

@@ -156,6 +156,7 @@ class GatewayResult:
     same operation; `unsayable` is why the gateway's own language has no words for this order, which
     was therefore not sent; `takes_back` undoes a success told before. `leaves_another_try` is a
     decline of what the payer offered, not of the payment: they may offer something else.
+    `again_at` is when we shall send by ourselves once more what never left.
     `next_page` says that a list goes on, and that what took money may be there. `is_undecided` is
     an answer in the gateway's own words that leaves the question open: UNKNOWN, yet the gateway is
     well. `ids` are kept for later orders (see Handle). `exchange` is the redacted conversation,
@@ -177,6 +178,7 @@ class GatewayResult:
     exchange: dict[str, Any] = field(default_factory=dict, repr=False)
     unlisted_word: str = ""
     retry_after: timedelta | None = None
+    again_at: datetime | None = None
     unsayable: str = ""
     next_page: str = ""
     is_undecided: bool = False

@@ -147,6 +147,10 @@ class GatewayOperation(models.Model):
         """Whether money may yet move there, for all we know: until then nobody else is asked."""
         return self.may_have_left and not self.is_declined()
 
+    def never_left(self) -> bool:
+        """Whether it certainly reached nobody. Its `next_check_at` says when it is sent again."""
+        return self.outcome == Outcome.NOT_SENT and not self.may_have_left
+
     def time_left(self, grace: timedelta) -> timedelta:
         """How long its call may still take, so that it ends `grace` before the deadline."""
         return self.deadline_at - grace - timezone.now()

@@ -13,12 +13,12 @@ it. Whatever goes badly is told at once, after all that was kept here; from then
 window is clean again, every call asks. Orders are heard as ever.
 """
 
-import atexit
 import os
 import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
+from multiprocessing.util import Finalize
 from threading import Lock
 from typing import Any, NamedTuple
 from weakref import WeakSet
@@ -228,11 +228,13 @@ def _begin_anew() -> None:
         store.begin_anew()
 
 
-def _tell_all() -> None:
+def tell_all() -> None:
+    """Tell what every breaker here kept, because this process ends."""
     with suppress(redis.RedisError):
         for store in list(_stores):
             store.tell()
 
 
 os.register_at_fork(after_in_child=_begin_anew)
-atexit.register(_tell_all)
+# The same at the end of any process: children of multiprocessing know no atexit.
+Finalize(None, tell_all, exitpriority=0)

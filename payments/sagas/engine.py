@@ -27,6 +27,7 @@ State, StepState = SagaRun.State, SagaStep.State
 # Longer than any step may take.
 LEASE = timedelta(minutes=2)
 _AT_ONCE = 200
+Stops = tuple[type[Exception], ...]
 _DONE = (StepState.SUCCEEDED, StepState.COMPENSATING)
 
 
@@ -50,11 +51,14 @@ def start(definition: Definition, payment_id: UUID | str) -> SagaRun:
     return saga
 
 
-def advance_due() -> Iterator[SagaRun]:
-    """Go on with every saga that is due; yields each as it stands then."""
+def advance_due(stops: Stops = ()) -> Iterator[SagaRun]:
+    """Go on with every saga that is due; yields each as it stands then.
+
+    What `stops` names ends it all: the step at hand is asked about when its lease is over.
+    """
     due = SagaRun.objects.filter(next_try_at__lte=timezone.now()).order_by("next_try_at")
     for pk in due.values_list("pk", flat=True)[:_AT_ONCE]:
-        yield advance(pk)
+        yield advance(pk, stops)
 
 
 def nudge(payment_id: UUID | str) -> None:
@@ -72,19 +76,21 @@ def undo_again(payment_id: UUID | str, step: str) -> None:
         turn_back(saga, f"{step} succeeded after all.")
 
 
-def advance(saga_id: UUID) -> SagaRun:
+def advance(saga_id: UUID, stops: Stops = ()) -> SagaRun:
     """Go on with a saga as far as it goes now."""
     while errand := _take(saga_id):
         saga = errand.saga
         with context.bound(correlation_id=saga.correlation_id, source="saga"):
-            settle(errand, _heard(errand))
+            settle(errand, _heard(errand, stops))
     return SagaRun.objects.get(pk=saga_id)
 
 
-def _heard(errand: Errand) -> Heard:
+def _heard(errand: Errand, stops: Stops) -> Heard:
     """A step says what it knows; one that raises says nothing, and is asked about."""
     try:
         return errand.deed(errand.saga, errand.step)
+    except stops:
+        raise
     except Exception as error:
         log.exception("saga_step_raised", saga=str(errand.saga.pk), step=errand.step.name)
         return Heard(Became.UNKNOWN, type(error).__name__)

@@ -31,6 +31,9 @@ from payments.resilience.report import Statistics
 from payments.resilience.signals import BreakerChanged
 from payments.resilience.storage import ChangeKind
 
+# With which errors a call counts as one that took too long. A door that ends calls from outside,
+# like the background worker, adds its own.
+TIMEOUTS: list[type[Exception]] = [TimedOut]
 _FORCED = signals.circuit_breaker_forced
 _TIME_IS_OVER = "its time is over"
 _TOLD = {
@@ -53,7 +56,7 @@ def make_breaker(name: str) -> Breaker:
     policy = policy_for(name)
     kept_in = registry.open_store(name, policy, settings.REDIS_URL, settings.REDIS_KEY_PREFIX)
     return Breaker(
-        kept_in, policy, controls=_Rows(), ignore=[CannotSay, NotSupported], timeouts=[TimedOut]
+        kept_in, policy, controls=_Rows(), ignore=[CannotSay, NotSupported], timeouts=TIMEOUTS
     )
 
 

@@ -1,10 +1,12 @@
 """What captures, voids and refunds share: the call after the commit, and plain words about it."""
 
+from collections.abc import Sequence
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import structlog
 from django.db import DatabaseError
+from django.utils import timezone
 
 from payments import operations
 from payments.errors import NotSupported, OutcomeUnknown, PaymentDeclined, ServiceUnavailable
@@ -34,9 +36,16 @@ class AnotherMayTry(PaymentDeclined):
 
 
 def carry_out(
-    gateway: Gateway, operation: GatewayOperation, order: Order, *, another_waits: bool = False
+    gateway: Gateway,
+    operation: GatewayOperation,
+    order: Order,
+    *,
+    another_waits: bool = False,
+    again_after: Sequence[timedelta] = (),
 ) -> None:
     """Call and settle an operation that was begun, and raise unless it went well.
+
+    What never left is sent again by itself after each of `again_after`, and then no more.
 
     Raises ServiceUnavailable where nothing was sent, OutcomeUnknown where the answer was lost or
     could not be written down, PaymentDeclined on a final no; AnotherMayTry where the no is of
@@ -45,6 +54,8 @@ def carry_out(
     result = operations.call(gateway, order, operation.time_left(operations.GRACE))
     if goes_on := another_waits and _is_the_gateways_own(result):
         result = replace(result, leaves_another_try=True)
+    if again_after:
+        result = replace(result, again_at=_next_try(operation, result, again_after))
     _settle_answer(operation, result)
     if goes_on:
         raise AnotherMayTry(f"{gateway.name} would not take this payment.")
@@ -55,6 +66,17 @@ def _is_the_gateways_own(result: GatewayResult) -> bool:
     """A no to the merchant (an account, a currency, a limit), not to the payer or their card."""
     code = result.failure.code if result.failure else None
     return result.outcome is Outcome.DECLINED and code is FailureCode.PROVIDER_ERROR
+
+
+def _next_try(
+    operation: GatewayOperation, result: GatewayResult, delays: Sequence[timedelta]
+) -> datetime | None:
+    if result.outcome is not Outcome.NOT_SENT or result.unsayable:
+        return None
+    tried = GatewayOperation.objects.filter(
+        payment_id=operation.payment_id, provider=operation.provider, outcome=Outcome.NOT_SENT
+    ).count()
+    return timezone.now() + delays[tried] if tried < len(delays) else None
 
 
 def _settle_answer(operation: GatewayOperation, result: GatewayResult) -> None:

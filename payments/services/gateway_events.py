@@ -22,6 +22,8 @@ _BY_KEY = Reading(
     "SELECT {} FROM payments_gatewayoperation o WHERE o.id = %s AND o.provider = %s",
     (("o", GatewayOperation),),
 )
+# Some notices of a refund do not say which.
+UNNAMED = "unnamed, as told by "
 _OURS = (Family.PAYMENT, Family.REFUND, Family.DISPUTE)
 
 
@@ -105,17 +107,34 @@ def _applied(operation: GatewayOperation, event: GatewayEvent) -> Payment:
         return operations.settle(operation, event.result, heard_from=source)
     with lifecycle.hold(operation.payment_id) as payment:
         difference = _unasked(event)
-        outcomes.contradict(payment, operation, difference, "webhook")
+        if difference and not _is_listed(operation, difference):
+            outcomes.contradict(payment, operation, difference, "webhook")
         return payment
 
 
-def _unasked(event: GatewayEvent) -> Difference:
-    """A refund made in the dashboard is told by its own name, and so only once by whatever way."""
+def _unasked(event: GatewayEvent) -> Difference | None:
+    """A refund made in the dashboard is told by its own name, and so only once by whatever way.
+
+    One that is under way and bears no name is none yet: its end will be told too.
+    """
     told = event.result
-    if told and told.kind is OperationKind.REFUND and told.outcome is Outcome.SUCCEEDED:
-        name = told.reference or event.id
-        return Difference(Contradiction.UNKNOWN_REFUND, "no such refund", name)
+    is_refund = told is not None and told.kind is OperationKind.REFUND
+    if told and is_refund and told.outcome is Outcome.PENDING and not told.reference:
+        return None
+    if told and is_refund and told.outcome is Outcome.SUCCEEDED:
+        name = told.reference or f"{UNNAMED}{event.id}"
+        return Difference(Contradiction.UNKNOWN_REFUND, "no such refund", name, told.money)
     return Difference(Contradiction.UNEXPECTED_NEWS, "nothing more", event.id)
+
+
+def _is_listed(operation: GatewayOperation, difference: Difference) -> bool:
+    """Whether a list named this very refund already, before its notice came without a name."""
+    if not difference.heard.startswith(UNNAMED) or difference.heard_money is None:
+        return False
+    alike = operation.discrepancies.filter(
+        kind=difference.kind, heard_amount=difference.heard_money.amount
+    )
+    return alike.exclude(heard__startswith=UNNAMED).exists()
 
 
 def _learn_names(operation: GatewayOperation, told: GatewayResult) -> None:

@@ -131,12 +131,16 @@ def _process_at(
     """One operation at one gateway. Another may be tried after ServiceUnavailable, where nothing
     left, and AnotherMayTry, where the gateway would not have the payment at all."""
     limit = budget_for(route.gateway, timeout)
+    # What a card was turned into is kept nowhere, so it cannot be sent again.
+    again_after = settings.PAYMENT_RETRY_DELAYS if is_last and not token else ()
     operation, is_new = operations.begin(
         payment.id, kind, route.gateway, reason=route.reason, timeout=limit
     )
     if is_new:
         order = _charge_for(payment, operation, methods, language, token)
-        carry_out(route.gateway, operation, order, another_waits=not is_last)
+        carry_out(
+            route.gateway, operation, order, another_waits=not is_last, again_after=again_after
+        )
     return payment_with(payment.id)
 
 

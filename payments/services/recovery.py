@@ -31,9 +31,11 @@ from payments.statuses import Contradiction, FailureCode, OperationKind, Outcome
 _AT_ONCE = 500
 _READERS_ASK_EVERY = 10
 _READERS_WAIT = timedelta(seconds=3)
-_NOBODY_KNOWS = Difference(
+NOBODY_KNOWS = Difference(
     Contradiction.UNEXPECTED_NEWS, "what became of it", "no answer, however often it was asked for"
 )
+# The errors with which a caller ends a whole sweep, like a task whose time is over.
+StopErrors = tuple[type[Exception], ...]
 log = structlog.get_logger(__name__)
 
 
@@ -53,6 +55,7 @@ def due(older_than: timedelta | None) -> QuerySet[GatewayOperation]:
     """
     now = timezone.now()
     waiting = GatewayOperation.objects.filter(next_check_at__isnull=False)
+    waiting = waiting.exclude(outcome=Outcome.NOT_SENT, may_have_left=False)  # see `retries`
     if older_than is None:
         found = waiting.filter(next_check_at__lte=now)
     else:
@@ -60,13 +63,18 @@ def due(older_than: timedelta | None) -> QuerySet[GatewayOperation]:
     return found.order_by("next_check_at")[:_AT_ONCE]
 
 
-def resolve_open_operations(older_than: timedelta | None = None) -> Iterator[Finding]:
-    """Ask about every due operation and settle what was learned, one by one."""
+def resolve_open_operations(
+    older_than: timedelta | None = None, stops: StopErrors = ()
+) -> Iterator[Finding]:
+    """Ask about every due operation and settle what was learned, one by one.
+
+    What goes wrong with one is logged and hinders no other, but for `stops`: those are raised.
+    """
     for operation in due(older_than):
         if not _take(operation):
             continue
         with context.bound(correlation_id=operation.key, source="recovery"):
-            yield _resolve(operation)
+            yield _resolve(operation, stops)
 
 
 def _take(operation: GatewayOperation) -> bool:
@@ -85,21 +93,23 @@ def _later(operation: GatewayOperation, now: datetime) -> datetime:
     return page_ends if page_ends and now < page_ends < later else later
 
 
-def _resolve(operation: GatewayOperation) -> Finding:
+def _resolve(operation: GatewayOperation, stops: StopErrors) -> Finding:
     before = operation.outcome or "interrupted"
     try:
         release_rest(operation, gateway_named(operation.provider))
         ask_about(operation)
+    except stops:
+        raise
     except Exception:
         # One operation's trouble, whatever it is, must not keep the others waiting.
         log.exception("recovery_failed", operation_id=str(operation.id))
     operation.refresh_from_db()
-    if operation.checks > len(settings.RECOVERY_CHECK_DELAYS) and _is_in_doubt(operation):
+    if operation.checks > len(settings.RECOVERY_CHECK_DELAYS) and is_in_doubt(operation):
         _hand_to_a_person(operation)
     return Finding(operation, before, operation.outcome or "interrupted")
 
 
-def _is_in_doubt(operation: GatewayOperation) -> bool:
+def is_in_doubt(operation: GatewayOperation) -> bool:
     """Whether money may have moved and nobody knows."""
     is_interrupted = operation.outcome is None and operation.is_overdue()
     return is_interrupted or operation.outcome == Outcome.UNKNOWN
@@ -112,8 +122,8 @@ def _hand_to_a_person(operation: GatewayOperation) -> None:
     """
     with lifecycle.hold(operation.payment_id) as payment:
         operation.refresh_from_db()
-        if _is_in_doubt(operation):
-            outcomes.contradict(payment, operation, _NOBODY_KNOWS, "lookup")
+        if is_in_doubt(operation):
+            outcomes.contradict(payment, operation, NOBODY_KNOWS, "lookup")
 
 
 def ask_about(operation: GatewayOperation, timeout: timedelta | None = None) -> Outcome | None:
@@ -140,7 +150,7 @@ def ask_if_in_doubt(operation: GatewayOperation) -> None:
     """
     slot = int(timezone.now().timestamp()) // _READERS_ASK_EVERY
     name = f"asked:{operation.key}:{slot}"
-    if not _is_in_doubt(operation) or not cache.add(name, 1, _READERS_ASK_EVERY):
+    if not is_in_doubt(operation) or not cache.add(name, 1, _READERS_ASK_EVERY):
         return
     try:
         ask_about(operation, _READERS_WAIT)

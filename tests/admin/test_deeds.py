@@ -8,8 +8,16 @@ from django.contrib.admin.models import LogEntry
 from django.test import Client
 from django.urls import reverse
 
-from payments.models import ApiKey, Discrepancy, Payment, StoredEvent
+from payments.models import (
+    ApiKey,
+    Discrepancy,
+    GatewayOperation,
+    Payment,
+    Refund,
+    StoredEvent,
+)
 from payments.models.access import digest_of
+from payments.services import recovery
 from tests.factories import (
     ApiKeyFactory,
     DiscrepancyFactory,
@@ -20,6 +28,8 @@ from tests.factories import (
 
 RESOLVE = "admin:payments_discrepancy_resolve"
 ASK = "admin:payments_payment_ask_the_provider_now"
+DONE = "admin:payments_discrepancy_it_was_done"
+NOT_DONE = "admin:payments_discrepancy_it_was_not_done"
 REVOKE = "admin:payments_apikey_revoke"
 MAKE = "admin:payments_apikey_make_a_key"
 
@@ -111,6 +121,82 @@ class TestResolving:
         answer = client.post(reverse(RESOLVE, args=[discrepancy.pk]), {"reason": "not mine"})
         assert answer.status_code == 403
         assert Discrepancy.objects.get().resolved_at is None
+
+
+def in_doubt(**facts: Any) -> Discrepancy:
+    """A charge of which nobody knows how it ended, as recovery hands it to a person."""
+    payment = PaymentFactory.create(status="processing")
+    operation = GatewayOperationFactory.create(
+        payment=payment, current=True, outcome="unknown", gateway_reference="", **facts
+    )
+    return DiscrepancyFactory.create(
+        operation=operation,
+        kind=recovery.NOBODY_KNOWS.kind,
+        expected=recovery.NOBODY_KNOWS.expected,
+        heard=recovery.NOBODY_KNOWS.heard,
+    )
+
+
+@pytest.mark.django_db(transaction=True)
+class TestConcluding:
+    @pytest.mark.parametrize(
+        ("deed", "status", "outcome", "captured"),
+        [(DONE, "completed", "succeeded", 12_550), (NOT_DONE, "created", "declined", 0)],
+    )
+    def test_what_nobody_knows_is_decided_by_a_person_with_a_reason(
+        self, console: Client, deed: str, status: str, outcome: str, captured: int
+    ) -> None:
+        discrepancy = in_doubt()
+        address = reverse(deed, args=[discrepancy.pk])
+        page = reverse("admin:payments_discrepancy_change", args=[discrepancy.pk])
+        assert address.encode() in console.get(page).content
+        assert console.get(address).status_code == 200
+        assert not StoredEvent.objects.exists()
+        answer = console.post(address, {"reason": "Seen in their dashboard"}, follow=True)
+        assert f"the payment is {status} now".encode() in answer.content
+        payment = Payment.objects.get()
+        assert (payment.status, payment.outcome) == (status, outcome)
+        assert payment.amount_captured == captured
+        discrepancy.refresh_from_db()
+        assert discrepancy.resolved_by == operator_of(console)
+        audit = StoredEvent.objects.get(type="payment.audit_log")
+        assert audit.data["details"] == {
+            "action": "conclude_done" if captured else "conclude_not_done",
+            "actor": operator_of(console),
+            "reason": "Seen in their dashboard",
+        }
+        assert last_event(payment).data["heard_from"] == "operator"
+        assert address.encode() not in console.get(page).content
+
+    def test_what_a_provider_has_told_is_not_for_people_to_decide(self, console: Client) -> None:
+        discrepancy = in_doubt()
+        GatewayOperation.objects.update(outcome="declined")
+        answer = console.post(reverse(DONE, args=[discrepancy.pk]), {"reason": "hm"}, follow=True)
+        assert b"at least 3 characters" in answer.content
+        answer = console.post(reverse(DONE, args=[discrepancy.pk]), {"reason": "hmm"}, follow=True)
+        assert b"Nobody has to decide this: it is declined" in answer.content
+        assert Payment.objects.get().status == "processing"
+        assert not StoredEvent.objects.exists()
+
+    def test_a_stranger_is_about_no_attempt_of_ours(self, console: Client) -> None:
+        stranger = DiscrepancyFactory.create(operation=None, payment=None, provider="stripe")
+        answer = console.post(reverse(DONE, args=[stranger.pk]), {"reason": "why"}, follow=True)
+        assert b"about no attempt of ours" in answer.content
+
+    @pytest.mark.parametrize(
+        ("deed", "status", "given"), [(DONE, "refunded", 12_550), (NOT_DONE, "completed", 0)]
+    )
+    def test_a_refund_that_nobody_knows_of_is_counted_or_its_sum_is_free_again(
+        self, console: Client, deed: str, status: str, given: int
+    ) -> None:
+        payment = PaymentFactory.create(status="completed", refund_pending=12_550)
+        refund = GatewayOperationFactory.create(payment=payment, kind="refund", outcome="unknown")
+        Refund.objects.create(payment=payment, operation=refund)
+        discrepancy = DiscrepancyFactory.create(operation=refund)
+        console.post(reverse(deed, args=[discrepancy.pk]), {"reason": "Seen there"})
+        payment.refresh_from_db()
+        assert (payment.status, payment.amount_refunded) == (status, given)
+        assert payment.refund_pending == 0
 
 
 @pytest.mark.django_db(transaction=True)

@@ -87,9 +87,9 @@ def _in(body: dict[str, Any], statuses: tuple[str, ...]) -> dict[str, Any] | Non
     return body if body["status"] in statuses else None
 
 
-def eventually(question: Callable[[], Any]) -> Any:
-    """Ask until the answer is yes; callbacks come when they come. Gives up after 15 s."""
-    gives_up_at = time.monotonic() + 15
+def eventually(question: Callable[[], Any], patience: float = 15) -> Any:
+    """Ask until the answer is yes; callbacks come when they come. Gives up after a while, in s."""
+    gives_up_at = time.monotonic() + patience
     while not (answer := question()):
         assert time.monotonic() < gives_up_at, "this never became true"
         time.sleep(0.03)

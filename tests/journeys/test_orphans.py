@@ -9,9 +9,9 @@ from tests.journeys.test_first_light import lost_page
 from tests.sandbox.process import SandboxProcess
 
 
-def paid_twice(merchant: Merchant, sandbox: SandboxProcess, capture: str) -> str:
+def paid_twice(merchant: Merchant, sandbox: SandboxProcess, capture: str, **facts: str) -> str:
     """One payment, two pages, and both were paid."""
-    payment, first = lost_page(merchant, sandbox, capture=capture)
+    payment, first = lost_page(merchant, sandbox, capture=capture, **facts)
     second = merchant.process(payment).json()["transaction_ref"]
     for page in (second, first):
         sandbox.act(page, "approve")
@@ -44,6 +44,19 @@ def test_a_second_charge_is_refunded_once_and_its_discrepancy_is_resolved(
     )  # fmt: skip
     audit = StoredEvent.objects.filter(type="payment.audit_log").get()
     assert audit.data["details"]["action"] == "orphan_returned"
+
+
+@pytest.mark.parametrize(
+    ("currency", "amount", "nothing"), [("KWD", "3.125", "0.000"), ("JPY", "1200", "0")]
+)
+def test_a_second_charge_goes_back_to_the_minor_unit(
+    merchant: Merchant, sandbox: SandboxProcess, currency: str, amount: str, nothing: str
+) -> None:
+    paid_twice(merchant, sandbox, "automatic", currency=currency, amount=amount)
+    sweep_after(minutes=1)
+    pages = [(captured, refunded) for captured, refunded, _ in states(sandbox)]
+    assert pages == [(amount, nothing), (amount, amount)]
+    assert Discrepancy.objects.get().resolved_by == "ballast"
 
 
 def test_a_second_reservation_is_released(merchant: Merchant, sandbox: SandboxProcess) -> None:

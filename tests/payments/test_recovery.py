@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 import time_machine
+from celery.exceptions import SoftTimeLimitExceeded
 from django.core.management import CommandError, call_command
 from django.test import Client
 from django.utils import timezone
@@ -22,6 +23,7 @@ from payments.models import (
     Payment,
     StoredEvent,
 )
+from payments.resilience import registry
 from payments.services import payments as payments_service
 from payments.services import recovery
 from payments.statuses import Outcome
@@ -330,6 +332,25 @@ def test_one_providers_trouble_does_not_keep_the_others_waiting(
     clock.shift(timedelta(minutes=2))
     assert sweep() == 2
     assert state(second)[0] == "completed"
+
+
+def test_the_end_of_a_tasks_time_ends_the_sweep_and_leaves_the_rest_due(
+    api: Client, provider: FakeTransport, clock: time_machine.Traveller
+) -> None:
+    first, second = started(api), started(api)
+    provider.replies["query"] = SoftTimeLimitExceeded()
+    clock.shift(timedelta(minutes=2))
+    with pytest.raises(SoftTimeLimitExceeded):
+        sweep()
+    assert provider.count("query") == 1
+    totals = registry.get("paytabs-verify").statistics().totals
+    assert (totals.timeouts, totals.failures, totals.in_flight) == (1, 1, 0)
+    provider.replies["query"] = found("A")
+    assert sweep() == 1
+    assert [state(payment)[0] for payment in (first, second)] == ["requires_action", "completed"]
+    clock.shift(timedelta(minutes=5))
+    assert sweep() == 1
+    assert state(first)[0] == "completed"
 
 
 def test_the_command_shows_before_it_asks_and_tells_what_it_learned(

@@ -163,6 +163,15 @@ def test_where_nobody_can_be_reached_nothing_was_charged(
     assert world.asked == ["paytabs", "stripe"]
 
 
+def test_what_a_card_was_turned_into_is_not_sent_again(api: Client, world: World) -> None:
+    world.weather["stripe"] = NotSent("refused")
+    body = {"amount": "125.50", "currency": "AED"}
+    payment = api.post("/payments/v2/create", body, "application/json").json()["id"]
+    path, token = f"/payments/v2/process/{payment}", {"payment_token": "pm_card_visa"}
+    assert api.post(path, token, "application/json").status_code == 503
+    assert GatewayOperation.objects.get().next_check_at is None
+
+
 def test_a_currency_that_nobody_takes_is_refused_at_once(api: Client, world: World) -> None:
     response = api.post(
         "/payments/v2/create", {"amount": "1.00", "currency": "KPW", "provider": "stripe"},

@@ -29,6 +29,12 @@ def charge(sandbox: SandboxProcess, provider: str) -> None:
         _paypal(base, f"/v2/checkout/orders/{ref}/capture", {})
 
 
+def charge_at_stripe(sandbox: SandboxProcess, currency: str, minor: int) -> None:
+    """Another sum than the usual, in Stripe's own units."""
+    _stripe(sandbox.provider_url("stripe"), f"other-{uuid4().hex[:12]}", currency, minor)
+    sandbox.act(sandbox.truth("stripe")[-1]["transaction_ref"], "approve", "stripe")
+
+
 def _paytabs(base: str, name: str) -> None:
     body = {"profile_id": PROFILE_ID, "tran_type": "sale", "tran_class": "ecom"}
     body |= {"cart_id": name, "cart_description": "a shop", "cart_currency": "AED"}
@@ -41,7 +47,7 @@ def _paytabs(base: str, name: str) -> None:
     assert asked.ok, asked.text
 
 
-def _stripe(base: str, name: str) -> None:
+def _stripe(base: str, name: str, currency: str = "usd", minor: int = 1000) -> None:
     item = "line_items[0]"
     fields = {
         "mode": "payment",
@@ -49,8 +55,8 @@ def _stripe(base: str, name: str) -> None:
         "success_url": BACK,
         "cancel_url": BACK,
         f"{item}[quantity]": "1",
-        f"{item}[price_data][currency]": "usd",
-        f"{item}[price_data][unit_amount]": "1000",
+        f"{item}[price_data][currency]": currency,
+        f"{item}[price_data][unit_amount]": str(minor),
         f"{item}[price_data][product_data][name]": "a shop",
     }
     headers = {"Authorization": f"Bearer {STRIPE_KEY}"}

@@ -2,13 +2,20 @@
 
 import csv
 import json
+from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 import requests
+import time_machine
+from celery.exceptions import SoftTimeLimitExceeded
 from django.core.management import CommandError, call_command
+from django.utils import timezone
 
 from payments import tasks
+from payments.gateways import paystack_list, transport
+from payments.gateways.wire import WireResponse
 from payments.models import Discrepancy, StoredEvent
 from tests.journeys.conftest import Merchant
 from tests.journeys.test_five_providers import act, paid
@@ -76,6 +83,27 @@ def test_a_provider_that_is_down_is_told_as_not_seen(
     assert "Not seen: its charges of" in capsys.readouterr().out
 
 
+def test_more_pages_than_are_wanted_are_told_as_not_seen(
+    merchant: Merchant,
+    sandbox: SandboxProcess,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(paystack_list, "_PER_PAGE", 1)
+    for _ in range(3):
+        unheard(merchant, sandbox, "paystack")
+    later = timezone.now() + timedelta(seconds=2)
+    with time_machine.travel(later, tick=True):
+        assert ran("--provider", "paystack", "--max-pages", "2") == 1
+        told = capsys.readouterr().out
+        assert "Not seen: its charges of" in told
+        assert "paystack has more than 2 pages of it" in told
+        # What the list left out of ours is asked about one by one.
+        assert told.count("would_heal: paystack missed_webhook") == 3
+        assert ran("--provider", "paystack", "--fix", "--max-pages", "4") == 0
+    assert "Not seen" not in capsys.readouterr().out
+
+
 def test_an_export_shows_what_bears_no_reference_of_ours(
     merchant: Merchant, sandbox: SandboxProcess, tmp_path: Path
 ) -> None:
@@ -138,5 +166,25 @@ def test_options_that_make_no_sense_are_refused(db: None, arguments: tuple[str, 
 
 def test_the_daily_run_heals_too(merchant: Merchant, sandbox: SandboxProcess) -> None:
     payment = unheard(merchant, sandbox, "paytabs")
+    assert tasks.reconcile_provider.run("paytabs") == 0
+    assert merchant.get(f"/{payment}")["status"] == "completed"
+
+
+def test_the_end_of_a_tasks_time_ends_the_daily_run(
+    merchant: Merchant, sandbox: SandboxProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    payment = unheard(merchant, sandbox, "paytabs")
+    send, asked = transport.send, []
+
+    def runs_out_of_time(*call: Any) -> WireResponse:
+        asked.append(call)
+        if len(asked) == 2:  # after what bears our key was listed, while it is asked about
+            raise SoftTimeLimitExceeded
+        return send(*call)
+
+    monkeypatch.setattr(transport, "send", runs_out_of_time)
+    with pytest.raises(SoftTimeLimitExceeded):
+        tasks.reconcile_provider.run("paytabs")
+    assert merchant.get(f"/{payment}")["status"] == "requires_action"
     assert tasks.reconcile_provider.run("paytabs") == 0
     assert merchant.get(f"/{payment}")["status"] == "completed"

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from payments.models import Discrepancy, GatewayOperation, Payment, StoredEvent
-from tests.journeys.conftest import Merchant, sweep_after
+from tests.journeys.conftest import Merchant, eventually, sweep_after
 from tests.journeys.test_five_providers import (
     ALL,
     CUSTOMER,
@@ -18,7 +18,7 @@ from tests.journeys.test_five_providers import (
     start,
     truth,
 )
-from tests.reconciliation.behind_our_back import charge
+from tests.reconciliation.behind_our_back import charge, charge_at_stripe
 from tests.reconciliation.conftest import kinds, reconciled, sole, unheard
 from tests.sandbox.process import SandboxProcess
 
@@ -111,6 +111,16 @@ def test_a_charge_that_nobody_here_asked_for_waits_for_a_person(
     assert Discrepancy.objects.count() == 1
 
 
+@pytest.mark.parametrize(("currency", "minor"), [("KWD", 3120), ("JPY", 1200), ("AED", 12_550)])
+def test_a_charge_that_is_nothing_of_ours_is_told_to_the_minor_unit(
+    merchant: Merchant, sandbox: SandboxProcess, currency: str, minor: int
+) -> None:
+    charge_at_stripe(sandbox, currency.lower(), minor)
+    assert kinds(reconciled("stripe")) == [("orphan_charge", "queued")]
+    row = Discrepancy.objects.get()
+    assert (row.heard_amount, row.currency) == (minor, currency)
+
+
 @every_provider
 def test_a_refund_made_in_the_dashboard_waits_for_a_person(
     merchant: Merchant, sandbox: SandboxProcess, provider: str
@@ -128,6 +138,27 @@ def test_a_refund_made_in_the_dashboard_waits_for_a_person(
     assert merchant.get(f"/{payment}")["amount_refunded"] == "25.50"
     assert kinds(reconciled(provider)) == [("unknown_refund", "known")]
     assert Discrepancy.objects.count() == 1
+
+
+@pytest.mark.parametrize("provider", LISTING)  # PayTabs tells of none without an IPN
+@pytest.mark.parametrize("is_told_first", [True, False], ids=["told_first", "listed_first"])
+def test_a_refund_made_in_the_dashboard_is_one_difference_however_it_is_told(
+    merchant: Merchant, sandbox: SandboxProcess, provider: str, is_told_first: bool
+) -> None:
+    payment = paid(merchant, sandbox, provider)
+    # Its notices come late, or at once.
+    sandbox.put({"webhooks": {"delay_ms": 0 if is_told_first else 2500}}, provider)
+    act(sandbox, provider, "refund")
+    if is_told_first:
+        eventually(Discrepancy.objects.exists)
+    found = kinds(reconciled(provider))
+    assert found == [("unknown_refund", "known" if is_told_first else "queued")]
+    told = sandbox.notices(provider)
+    eventually(lambda: all(each["attempts"] for each in sandbox.notices(provider)))
+    assert told
+    assert Discrepancy.objects.get().kind == "unknown_refund"
+    assert kinds(reconciled(provider)) == [("unknown_refund", "known")]
+    assert merchant.story(payment).count("contradicted") == 1
 
 
 @every_provider

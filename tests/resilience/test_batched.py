@@ -150,7 +150,7 @@ def test_at_the_end_of_a_process_everything_is_told(join: Join) -> None:
     caller, other = join(), join()
     caller.succeed(5)
     assert other.breaker.statistics().totals.successes == 0
-    batched._tell_all()
+    batched.tell_all()
     assert other.breaker.statistics().totals.successes == 5
 
 

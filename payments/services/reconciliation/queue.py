@@ -12,6 +12,7 @@ from payments.events.signal import Aggregate
 from payments.gateways.contract import Gateway
 from payments.gateways.messages import GatewayResult
 from payments.models import Discrepancy, GatewayOperation, Payment
+from payments.services.gateway_events import UNNAMED
 from payments.services.reconciliation.findings import SOURCE, Deed, Finding
 from payments.services.reconciliation.judging import judged
 from payments.statuses import Outcome
@@ -51,8 +52,23 @@ def keep(finding: Finding) -> Finding | None:
         return _keep_stranger(finding)
     with lifecycle.hold(finding.operation.payment_id, durable=True) as payment:
         operation = finding.operation
+        _name_what_was_told(operation, finding)
         kept = _kept(payment, operation, [finding], _standing(operation))
         return next(kept, None)
+
+
+def _name_what_was_told(operation: GatewayOperation, finding: Finding) -> None:
+    """A notice that did not say which refund it was about told of this one before."""
+    money = finding.heard_money
+    named = operation.discrepancies.filter(kind=finding.kind, heard=finding.heard)
+    if money is None or named.exists():
+        return
+    unnamed = operation.discrepancies.filter(
+        kind=finding.kind, heard__startswith=UNNAMED, heard_amount=money.amount
+    ).first()
+    if unnamed:
+        unnamed.heard = finding.heard
+        unnamed.save(update_fields=["heard"])
 
 
 def _standing(operation: GatewayOperation) -> dict[tuple[str, str], datetime | None]:

@@ -28,7 +28,7 @@ from payments.services.reconciliation.findings import SOURCE, Deed, Finding, Rep
 from payments.services.reconciliation.judging import agrees, judged
 from payments.services.reconciliation.matching import Known
 from payments.services.reconciliation.strangers import finding_in, moved_money
-from payments.services.recovery import look_up, question_about
+from payments.services.recovery import StopErrors, look_up, question_about
 from payments.statuses import OPEN_OUTCOMES, Outcome
 
 # No provider's list spans more at once.
@@ -57,13 +57,14 @@ class Period:
             since = until
 
 
-def reconcile_lately(provider: str) -> int:
+def reconcile_lately(provider: str, stops: StopErrors = ()) -> int:
     """Heal and queue what differs in USUAL_PERIOD; answers how many differences are left.
 
-    What could not be seen is told to the log. Raises UnknownProvider.
+    What could not be seen is told to the log. Raises UnknownProvider, and `stops`.
     """
     now = timezone.now()
-    reconciliation = Reconciliation(provider, Period(now - USUAL_PERIOD, now), fix=True)
+    period = Period(now - USUAL_PERIOD, now)
+    reconciliation = Reconciliation(provider, period, fix=True, stops=stops)
     for _ in reconciliation.run():
         pass
     report = reconciliation.report
@@ -78,6 +79,7 @@ class Reconciliation:
 
     Without `fix` it only tells. `exported` is what the provider's dashboard exported, in place of
     a list. A run that died, or one beside another, leaves nothing half done: run it again.
+    What goes wrong with one operation is logged and hinders no other, but for `stops`.
     """
 
     def __init__(
@@ -88,10 +90,12 @@ class Reconciliation:
         fix: bool = False,
         exported: str | None = None,
         most_pages: int = MOST_PAGES,
+        stops: StopErrors = (),
     ) -> None:
         """Raises UnknownProvider, NotSupported, ReportUnreadable."""
         self._gateway = gateway_named(provider)
         self._period, self._fix, self._most_pages = period, fix, most_pages
+        self._stops = stops
         self._exported = None if exported is None else self._gateway.report_in(exported)
         self.report = Report(provider, blind_to=list(self._blind_spots()))
         self._told: set[tuple[str, str]] = set()
@@ -198,6 +202,8 @@ class Reconciliation:
         self.report.held["asked"] += 1
         try:
             self.report.findings += self._answered(operation)
+        except self._stops:
+            raise
         except Exception:
             # One operation's trouble, whatever it is, must not keep the others waiting.
             log.exception("reconciliation_failed", operation_id=str(operation.id))

@@ -1,0 +1,117 @@
+"""Every call of every provider is carried out while its answer is lost: one effect, and the truth.
+
+How long the truth takes, by the clock of the world, is shown at the end of the run.
+"""
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+import time_machine
+from django.utils import timezone
+from pytest_django import Settings
+
+from payments import tasks
+from payments.models import Discrepancy, GatewayOperation, Payment
+from tests.journeys.conftest import Merchant
+from tests.journeys.test_five_providers import (
+    CUSTOMER,
+    MONEY,
+    RESERVING,
+    act,
+    paid,
+    truth,
+)
+from tests.sandbox.process import SandboxProcess
+
+Record = Callable[[str, object], None]
+SILENT = {"webhooks": {"enabled": False}}
+PATH = {"capture": "capture", "void": "cancel", "refund": "refunds"}
+FOLLOW_UPS = [
+    *((name, "capture", "completed", ("125.50", "0.00")) for name in RESERVING),
+    *((name, "void", "cancelled", ("0.00", "0.00")) for name in RESERVING),
+    *((name, "refund", "refunded", ("125.50", "125.50")) for name in MONEY),
+]
+# At PayPal a payer approves, and money moves by our next call alone: one whose page got lost
+# has paid nothing.
+CHARGES = [(name, False) for name in MONEY] + [(name, True) for name in MONEY if name != "paypal"]
+
+
+@pytest.fixture(autouse=True)
+def _as_in_production(settings: Settings, sandbox: SandboxProcess) -> None:
+    """How long a request may still be on its way is the usual time, not the tests' own."""
+    usual = {"settling_time": timedelta(minutes=2)}
+    settings.PROVIDERS = {name: told | usual for name, told in settings.PROVIDERS.items()}
+    settings.RATE_LIMITS_ENABLED = False
+
+
+def lose_the_answer(sandbox: SandboxProcess, provider: str, call: Callable[[], Any]) -> datetime:
+    """Make a call whose answer is lost; answers when."""
+    sandbox.put({"mode": "timeout_after_commit"} | SILENT, provider)
+    lost_at = timezone.now()
+    assert call().status_code == 504
+    sandbox.put({"mode": "up"} | SILENT, provider)
+    return lost_at
+
+
+def truth_of(kind: str, lost_at: datetime) -> timedelta:
+    """Let the scheduler do its work until the last operation of this kind has ended; how long."""
+    with time_machine.travel(lost_at, tick=True) as clock:
+        for _ in range(6):
+            row = GatewayOperation.objects.filter(kind=kind).latest("started_at")
+            if not row.is_open():
+                return timezone.now() - lost_at
+            assert row.next_check_at is not None
+            clock.move_to(row.next_check_at)
+            tasks.recover_open_operations.run()
+    raise AssertionError(f"Nobody found out about {row}.")
+
+
+@pytest.mark.parametrize(("provider", "kind", "status", "money"), FOLLOW_UPS)
+def test_a_follow_up_whose_answer_is_lost_has_one_effect(
+    merchant: Merchant,
+    sandbox: SandboxProcess,
+    record_property: Record,
+    provider: str,
+    kind: str,
+    status: str,
+    money: tuple[str, str],
+) -> None:
+    facts = {} if kind == "refund" else {"capture": "manual"}
+    payment = paid(merchant, sandbox, provider, **facts)
+    path = f"/{payment}/{PATH[kind]}"
+    lost_at = lose_the_answer(sandbox, provider, lambda: merchant.post(path))
+    record_property("time to truth", (provider, kind, truth_of(kind, lost_at).total_seconds()))
+    assert merchant.get(f"/{payment}")["status"] == status
+    assert truth(sandbox, provider) == money
+    assert Payment.objects.get(pk=payment).refund_pending == 0
+    assert GatewayOperation.objects.filter(kind=kind).count() == 1
+    assert not Discrepancy.objects.exists()
+
+
+@pytest.mark.parametrize(("provider", "is_paid"), CHARGES)
+def test_a_charge_whose_answer_is_lost_is_taken_once(
+    merchant: Merchant,
+    sandbox: SandboxProcess,
+    record_property: Record,
+    provider: str,
+    is_paid: bool,
+) -> None:
+    facts = {"provider": provider, "currency": MONEY[provider], "customer": CUSTOMER}
+    payment = merchant.create(**facts)
+    lost_at = lose_the_answer(sandbox, provider, lambda: merchant.process(payment))
+    if is_paid:
+        act(sandbox, provider, "approve")
+    found = truth_of("charge", lost_at).total_seconds()
+    what = "charge that was paid" if is_paid else "charge that nobody paid"
+    record_property("time to truth", (provider, what, found))
+    if not is_paid:
+        body = merchant.process(payment).json()
+        assert body["status"] == "requires_action", body
+        act(sandbox, provider, "approve")
+        truth_of("charge", timezone.now())
+    assert merchant.get(f"/{payment}")["status"] == "completed"
+    taken = [page["captured"] for page in sandbox.truth(provider) if float(page["captured"])]
+    assert taken == ["125.50"]
+    assert not Discrepancy.objects.exists()

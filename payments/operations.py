@@ -217,8 +217,11 @@ def settle(known: GatewayOperation, result: GatewayResult, *, heard_from: str) -
             before = operation.outcome
             _write_down(payment, operation, result, heard_from)
             outcomes.apply(payment, operation, result, heard_from, before)
-        for second in news.second_charges_in(operation, result):
+        seconds = news.second_charges_in(operation, result)
+        for second in seconds:
             outcomes.contradict(payment, operation, second, heard_from)
+        if not difference and not seconds:
+            outcomes.keep_fee(payment, operation, result)
         return payment
 
 

@@ -24,7 +24,7 @@ END_OTHERS = (
     "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
     " WHERE datname = current_database() AND pid <> pg_backend_pid()"
 )
-HISTORY = AppendOnly("payments_storedevent")
+HISTORY = [AppendOnly(table) for table in ("payments_storedevent", "payments_posting")]
 
 
 @pytest.fixture(scope="session")
@@ -48,8 +48,9 @@ def django_db_setup(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -
     be dropped.
     """
     with django_db_blocker.unblock(), connection.cursor() as cursor:
-        for statement in HISTORY.releases(connection.vendor):
-            cursor.execute(statement)
+        for guarded in HISTORY:
+            for statement in guarded.releases(connection.vendor):
+                cursor.execute(statement)
     setattr(connection.ops, "sql_flush", _emptied)  # noqa: B010 - a method, to the type checker
     yield
     if connection.vendor == "postgresql":

@@ -145,6 +145,7 @@ class GatewayResult:
     same operation; `unsayable` is why the gateway's own language has no words for this order, which
     was therefore not sent; `takes_back` undoes a success told before. `leaves_another_try` is a
     decline of what the payer offered, not of the payment: they may offer something else.
+    `fee` is what the gateway keeps of `money` at the merchant's cost, where it says so.
     `next_page` says that a list goes on, and that what took money may be there. `ids` are kept for
     later orders (see Handle). `exchange` is the redacted conversation, for the operator.
     """
@@ -157,6 +158,7 @@ class GatewayResult:
     takes_back: bool = False
     leaves_another_try: bool = False
     money: Money | None = None
+    fee: Money | None = None
     redirect_url: str = ""
     payment_method: str = ""
     failure: Failure | None = None

@@ -4,6 +4,7 @@ from payments.events.models import StoredEvent, Stream
 from payments.models.access import ApiKey
 from payments.models.breaker import BreakerControl, GatewayCall
 from payments.models.idempotency import IdempotencyKey
+from payments.models.ledger import Account, Posting, PostingKind
 from payments.models.operation import GatewayName, GatewayOperation
 from payments.models.payment import Payment
 from payments.models.refund import Dispute, Refund
@@ -11,6 +12,7 @@ from payments.models.settlement import Discrepancy
 from payments.models.subject import SubjectKey
 
 __all__ = [
+    "Account",
     "ApiKey",
     "BreakerControl",
     "Discrepancy",
@@ -20,6 +22,8 @@ __all__ = [
     "GatewayOperation",
     "IdempotencyKey",
     "Payment",
+    "Posting",
+    "PostingKind",
     "Refund",
     "StoredEvent",
     "Stream",

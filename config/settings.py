@@ -272,7 +272,8 @@ SPECTACULAR_SETTINGS = {
         f"{kind}Enum": f"drf_standardized_errors.openapi_serializers.{kind}Enum.choices"
         for kind in ("ValidationError", "ClientError", "ServerError")
     }
-    | {"HealthEnum": ["ok", "degraded", "down"]},
+    | {"HealthEnum": ["ok", "degraded", "down"]}
+    | {"AccountEnum": "payments.models.Account.choices"},
 }
 
 UNFOLD = CONSOLE  # the operators' console

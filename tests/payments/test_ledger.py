@@ -2,11 +2,13 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from importlib import import_module
 from typing import Any
 from uuid import UUID
 
 import pytest
 from django.db import DatabaseError, IntegrityError, connection, transaction
+from django.db.migrations import RunSQL
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -220,6 +222,64 @@ def test_balances_are_told_by_provider_currency_and_merchant() -> None:
     first, second = balances_of(everything, by_merchant=True)
     assert (first.owner_id, first.accounts["provider"]) == (MERCHANT, "98.50")
     assert (second.owner_id, second.accounts["provider"]) == (ANOTHER, "100.00")
+
+
+# --- what was settled before there was a ledger
+
+
+def partly_captured() -> Payment:
+    payment = reserved()
+    return heard(following(payment, OperationKind.CAPTURE, 4_000), SUCCEEDED)
+
+
+def voided() -> Payment:
+    payment = reserved()
+    return heard(following(payment, OperationKind.VOID), SUCCEEDED)
+
+
+def refunded_and_charged_back() -> Payment:
+    payment = paid()
+    heard(refunding(payment, 3_000), SUCCEEDED)
+    heard(refunding(payment, 1_000), DECLINED)
+    return disputed(payment, LOST)
+
+
+def won_back() -> Payment:
+    disputed(payment := paid(), LOST)
+    return disputed(payment, WON)
+
+
+def paid_twice() -> Payment:
+    payment = heard(first := begun(), Outcome.NOT_SENT)
+    heard(begun_again(payment), SUCCEEDED)
+    return heard(first, SUCCEEDED)
+
+
+def all_refunded_and_charged_back() -> Payment:
+    payment = paid()
+    heard(refunding(payment, TAKEN), SUCCEEDED)
+    return disputed(payment, LOST)
+
+
+@pytest.mark.parametrize(
+    "life",
+    [
+        begun, paid, reserved, partly_captured, voided, refunded_and_charged_back, won_back,
+        paid_twice, all_refunded_and_charged_back,
+    ],
+)  # fmt: skip
+def test_it_opens_with_what_was_settled_before(life: Callable[[], Any]) -> None:
+    life()
+    payment = Payment.objects.get()
+    before = [each.amounts for each in balances_of(payment.postings.all())]
+    Posting.objects.all().delete()
+    migration = import_module("payments.migrations.0007_ledger").Migration
+    (opening,) = (each for each in migration.operations if isinstance(each, RunSQL))
+    with connection.cursor() as cursor:
+        for statement in opening.sql:
+            cursor.execute(statement)
+    assert agrees(payment) == []
+    assert [each.amounts for each in balances_of(payment.postings.all())] == before
 
 
 # --- any life

@@ -2,6 +2,7 @@
 
 from celery import shared_task
 
+from payments.events import anchors
 from payments.gateways.registry import configured
 from payments.services import breaker_sweep, maintenance, orphans, recovery
 from payments.services.reconciliation import run
@@ -38,6 +39,12 @@ def sweep_breakers() -> int:
 def prune_gateway_calls() -> int:
     """Forget recorded calls past RETENTION_GATEWAY_CALLS_DAYS; answers how many."""
     return maintenance.prune_gateway_calls()
+
+
+@shared_task
+def anchor_histories() -> int:
+    """Sign where every history that grew stands now; answers how many."""
+    return anchors.anchor_histories()
 
 
 @shared_task

@@ -24,7 +24,8 @@ END_OTHERS = (
     "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
     " WHERE datname = current_database() AND pid <> pg_backend_pid()"
 )
-HISTORY = [AppendOnly(table) for table in ("payments_storedevent", "payments_posting")]
+_GROWING = ("payments_storedevent", "payments_posting", "payments_anchor")
+HISTORY = [AppendOnly(table) for table in _GROWING]
 
 
 @pytest.fixture(scope="session")

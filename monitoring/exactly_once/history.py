@@ -6,7 +6,7 @@ from itertools import pairwise
 
 from monitoring.exactly_once.cases import Case
 from monitoring.exactly_once.rules import Rule
-from payments.events.store import hash_of
+from payments.events.chain import hash_of
 from payments.statuses import Outcome, PaymentStatus, may_become
 
 # Each is told once by whatever brings it, for one attempt.

@@ -1,5 +1,6 @@
 """The table of contents: every model of payments."""
 
+from payments.events.anchors import Anchor
 from payments.events.models import StoredEvent, Stream
 from payments.models.access import ApiKey
 from payments.models.breaker import BreakerControl, GatewayCall
@@ -13,6 +14,7 @@ from payments.models.subject import SubjectKey
 
 __all__ = [
     "Account",
+    "Anchor",
     "ApiKey",
     "BreakerControl",
     "Discrepancy",

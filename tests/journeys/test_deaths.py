@@ -26,7 +26,7 @@ from pytest_django import Settings
 
 from payments import tasks
 from payments.crypto.signatures import hmac_hex
-from payments.events.store import verify_stream
+from payments.events.chain import verify_stream
 from payments.lifecycle import aggregate_of
 from payments.models import Discrepancy, GatewayOperation, Payment
 from tests.callers import caller

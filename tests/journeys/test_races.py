@@ -13,8 +13,8 @@ from django.test import Client
 from pytest_django import Settings
 
 from payments.crypto.signatures import hmac_hex
+from payments.events.chain import verify_stream
 from payments.events.signal import Aggregate
-from payments.events.store import verify_stream
 from payments.gateways.wire import WireResponse
 from payments.models import GatewayOperation, IdempotencyKey, Payment, StoredEvent
 from tests import fakes

@@ -268,6 +268,24 @@ def test_an_anchor_forged_without_the_key_is_found(history: None, settings: Sett
     assert "anchor 1 is not as it was signed." in proven()[1]
 
 
+def test_a_record_that_nobody_knows_is_not_proven(history: None) -> None:
+    with pytest.raises(CommandError, match="no history of p-404") as refused:
+        proven("--aggregate", "p-404")
+    assert refused.value.returncode == 2
+
+
+class Terminal(StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def test_who_looks_on_sees_how_far_it_is(history: None) -> None:
+    screen = Terminal()
+    call_command("verify_audit_chain", stdout=StringIO(), stderr=screen)
+    assert f"[{'#' * 40}] 10/10 events" in screen.getvalue()
+    assert "3/3 anchors" in screen.getvalue()
+
+
 def test_every_broken_history_is_told_and_json_has_one_a_line(history: None) -> None:
     sql("UPDATE payments_storedevent SET type = 'x' WHERE sequence = 1")
     status, told = proven("--json")

@@ -277,7 +277,7 @@ def test_it_opens_with_what_was_settled_before(life: Callable[[], Any]) -> None:
     (opening,) = (each for each in migration.operations if isinstance(each, RunSQL))
     with connection.cursor() as cursor:
         for statement in opening.sql:
-            cursor.execute(statement)
+            cursor.execute(str(statement))
     assert agrees(payment) == []
     assert [each.amounts for each in balances_of(payment.postings.all())] == before
 

@@ -1,7 +1,7 @@
 """Prove that no stored event was changed, removed or inserted, and say how far the proof goes.
 
-Exits 0 where all that was looked at is as it was recorded, 1 where it is not. It changes nothing,
-and may be run at any time beside the service.
+Exits 0 where all that was looked at is as it was recorded, 1 where it is not, 2 where there was
+nothing of that name. It changes nothing, and may be run at any time beside the service.
 """
 
 import json
@@ -48,6 +48,8 @@ class Command(BaseCommand):
         for each in self._found(histories, anchors):
             broken += 1
             self.stdout.write(_as_json(each) if options["json"] else str(each))
+        if options["aggregate"] and not (histories.events or anchors.count or broken):
+            raise CommandError(f"There is no history of {options['aggregate']}.", returncode=2)
         told = _summary(histories, anchors, broken)
         self.stdout.write(json.dumps(told) if options["json"] else _in_words(told))
         if broken:

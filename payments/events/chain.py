@@ -66,9 +66,14 @@ class Link(NamedTuple):
 
 def hash_of(event: StoredEvent) -> str:
     """The event's link: HMAC over the previous hash and the canonical text of its fields."""
+    return _hash_of(link_of(event))
+
+
+def link_of(event: StoredEvent) -> Link:
+    """An event that was read, as it would be stored."""
     facts = {name: getattr(event, name) for name in Link._fields}
     texts = {"data": canonical_text(event.data), "metadata": canonical_text(event.metadata)}
-    return _hash_of(Link(**facts | texts))
+    return Link(**facts | texts)
 
 
 def _hash_of(link: Link) -> str:

@@ -199,3 +199,5 @@ def prove(journey: Journey, payment_id: str, victim: str) -> None:
     rows = PaymentWebhookEvent.objects.filter(payment=payment)
     assert {row.status for row in rows} == {"completed"}, victim
     assert verify_stream(aggregate_of(payment)) >= 4, victim
+    postings = [(each.kind, each.amount) for each in payment.postings.all()]
+    assert postings == [("captured", 12550)], victim

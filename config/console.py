@@ -34,6 +34,7 @@ CONSOLE: dict[str, Any] = {
     "STYLES": [
         lambda request: static("console.css"),
         lambda request: static("breakers.css"),
+        lambda request: static("ledger.css"),
     ],
     "SHOW_VIEW_ON_SITE": False,
     "ENVIRONMENT": "config.console.badge",
@@ -59,6 +60,7 @@ CONSOLE: dict[str, Any] = {
                 "title": "Money",
                 "items": [
                     _item("Payments", "payments", "payments.payment"),
+                    _item("Ledger", "account_balance", "payments.posting"),
                     _item("Disputes", "gavel", "payments.dispute"),
                     _item("Discrepancies", "balance", "payments.discrepancy"),
                     _item("Sagas", "route", "payments.sagarun"),

@@ -9,7 +9,7 @@ from uuid import UUID
 from django.db import transaction
 from django.utils import timezone
 
-from payments import rows
+from payments import ledger, rows
 from payments.errors import InvalidTransition, PaymentNotFound
 from payments.events import store
 from payments.events.models import StoredEvent, Stream
@@ -92,7 +92,7 @@ def advance(
     operation: GatewayOperation | None = None,
     **facts: Any,
 ) -> StoredEvent:
-    """Move a held payment along the table of lawful moves, and record that it moved.
+    """Move a held payment along the table of lawful moves; post and record that it moved.
 
     Raises InvalidTransition when the table has no such move.
     """
@@ -103,6 +103,7 @@ def advance(
     payment.version += 1
     payment.updated_at = timezone.now()
     payment.save_progress()
+    ledger.follow(payment, previous, operation)
     return note(payment, signal, operation, previous_status=previous.value, **facts)
 
 

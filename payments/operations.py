@@ -6,7 +6,7 @@ may hear the same thing twice and in any order, so nothing upstream has to be ex
 """
 
 from dataclasses import asdict
-from datetime import datetime, timedelta
+from datetime import timedelta
 from uuid import UUID
 
 import structlog
@@ -21,6 +21,7 @@ from payments.gateways.contract import Gateway
 from payments.gateways.messages import GatewayResult, Order
 from payments.models import GatewayCall, GatewayOperation, IdempotencyKey, Payment, Refund
 from payments.money import Money
+from payments.next_checks import next_check
 from payments.statuses import OperationKind, Outcome, PaymentStatus
 
 log = structlog.get_logger(__name__)
@@ -40,7 +41,6 @@ _WRITTEN = (
     "next_check_at",
     "is_orphan",
 )
-_AFTER_THE_END = (timedelta(0), timedelta(hours=1), timedelta(days=1))
 
 
 def begin(
@@ -223,8 +223,11 @@ def settle(known: GatewayOperation, result: GatewayResult, *, heard_from: str) -
             before = operation.outcome
             _write_down(payment, operation, result, heard_from)
             outcomes.apply(payment, operation, result, heard_from, before)
-        for second in news.second_charges_in(operation, result):
+        seconds = news.second_charges_in(operation, result)
+        for second in seconds:
             outcomes.contradict(payment, operation, second, heard_from)
+        if not difference and not seconds:
+            outcomes.keep_fee(payment, operation, result)
         return payment
 
 
@@ -260,30 +263,10 @@ def _write_down(
     operation.exchange = result.exchange
     never_left = result.outcome is Outcome.NOT_SENT and heard_from == "answer"
     operation.may_have_left = not never_left
-    operation.next_check_at = result.again_at if never_left else _next_check(operation, heard_from)
+    operation.next_check_at = result.again_at if never_left else next_check(operation, heard_from)
     operation.is_orphan = operation.is_orphan or _is_orphan(payment, operation)
     rows.update(operation, _WRITTEN)
     operation.remember_names(before)
-
-
-def _next_check(operation: GatewayOperation, heard_from: str) -> datetime | None:
-    if operation.is_open():
-        return timezone.now() + settings.RECOVERY_CHECK_DELAYS[0]
-    if operation.rest():
-        return timezone.now()  # some gateways keep it until they are told
-    is_conclusion = heard_from in ("lookup", "operator")
-    concluded = is_conclusion and operation.outcome != Outcome.SUCCEEDED
-    return last_look(operation, timezone.now()) if concluded else None
-
-
-def last_look(operation: GatewayOperation, now: datetime) -> datetime | None:
-    """When to look again at what we concluded from silence, or None once it is enough.
-
-    "Never sent" and "expired" are our own conclusions, "not done" is a person's; the provider's
-    page may live on, and be paid while its callback is lost.
-    """
-    ends_at = operation.expires_at or operation.deadline_at
-    return next((ends_at + step for step in _AFTER_THE_END if ends_at + step > now), None)
 
 
 def _is_orphan(payment: Payment, operation: GatewayOperation) -> bool:

@@ -6,10 +6,10 @@ Called by `operations.settle` alone, under the payment's lock and after the oper
 import structlog
 from django.utils import timezone
 
-from payments import lifecycle, news, signals
+from payments import ledger, lifecycle, news, signals
 from payments.events.signal import EventSignal
 from payments.gateways.messages import GatewayResult
-from payments.models import Discrepancy, GatewayOperation, Payment
+from payments.models import Discrepancy, GatewayOperation, Payment, PostingKind
 from payments.money import Money
 from payments.statuses import (
     FINAL_OUTCOMES,
@@ -87,6 +87,14 @@ def apply(
         _follow_up(payment, operation, heard_from)
     else:
         _charge(payment, operation, result, heard_from)
+
+
+def keep_fee(payment: Payment, operation: GatewayOperation, result: GatewayResult) -> None:
+    """Post what the gateway kept of what it took for the payment, whenever it first tells."""
+    is_taken = operation.outcome == result.outcome == Outcome.SUCCEEDED
+    took = is_taken and operation.kind in (OperationKind.CHARGE, OperationKind.CAPTURE)
+    if took and payment.amount_captured and not operation.is_orphan:
+        ledger.post_fee(payment, operation, result.fee)
 
 
 def _charge(
@@ -194,11 +202,21 @@ def _refund(
         payment.refund_pending -= operation.amount
     if operation.outcome == Outcome.SUCCEEDED:
         payment.amount_refunded += operation.amount
+        _post_refund(payment, operation, PostingKind.REFUNDED, before)
         _tell_of_refund(payment, operation, signals.refund_succeeded, heard_from)
     else:
         if before == Outcome.SUCCEEDED:
             payment.amount_refunded -= operation.amount
+            _post_refund(payment, operation, PostingKind.REFUND_RETURNED, before)
         _tell_of_refund(payment, operation, signals.refund_failed, heard_from)
+
+
+def _post_refund(
+    payment: Payment, operation: GatewayOperation, kind: PostingKind, before: str | None
+) -> None:
+    """What ended before may end otherwise, and then again as it was."""
+    again = before in FINAL_OUTCOMES
+    ledger.post(payment, kind, operation.amount, operation, may_come_again=again)
 
 
 def _tell_of_refund(

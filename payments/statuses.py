@@ -61,6 +61,8 @@ OPEN_OUTCOMES = frozenset({Outcome.PENDING, Outcome.ACTION_REQUIRED, Outcome.UNK
 FINAL_OUTCOMES = frozenset(Outcome) - OPEN_OUTCOMES
 
 _S = PaymentStatus
+# Money was taken, whatever became of it since.
+PAID = frozenset({_S.COMPLETED, _S.PARTIALLY_REFUNDED, _S.REFUNDED, _S.CHARGED_BACK})
 _FROM_PROCESSING = frozenset(
     {
         _S.CREATED,

@@ -6,7 +6,7 @@ from celery import shared_task
 from celery.exceptions import SoftTimeLimitExceeded
 from celery.signals import worker_process_shutdown
 
-from payments.events import relay
+from payments.events import anchors, relay
 from payments.gateways.registry import configured
 from payments.resilience import batched
 from payments.sagas import engine
@@ -98,6 +98,12 @@ def prune_gateway_calls() -> int:
 def prune_failed_payments() -> int:
     """Forget failed payments past RETENTION_FAILED_PAYMENTS_DAYS; answers how many."""
     return maintenance.prune_failed_payments()
+
+
+@shared_task
+def anchor_histories() -> int:
+    """Sign where every history that grew stands now; answers how many."""
+    return anchors.anchor_histories()
 
 
 @shared_task

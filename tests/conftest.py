@@ -25,7 +25,8 @@ END_OTHERS = (
     " WHERE datname = current_database() AND pid <> pg_backend_pid()"
 )
 _TRUTH = "time to truth"
-HISTORY = AppendOnly("payments_storedevent")
+_GROWING = ("payments_storedevent", "payments_posting", "payments_anchor")
+HISTORY = [AppendOnly(table) for table in _GROWING]
 
 
 @pytest.fixture(scope="session")
@@ -49,8 +50,9 @@ def django_db_setup(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -
     be dropped.
     """
     with django_db_blocker.unblock(), connection.cursor() as cursor:
-        for statement in HISTORY.releases(connection.vendor):
-            cursor.execute(statement)
+        for guarded in HISTORY:
+            for statement in guarded.releases(connection.vendor):
+                cursor.execute(statement)
     setattr(connection.ops, "sql_flush", _emptied)  # noqa: B010 - a method, to the type checker
     yield
     if connection.vendor == "postgresql":

@@ -9,7 +9,7 @@ from uuid import UUID
 
 from django.db.models import Exists, Model, OuterRef, QuerySet
 
-from monitoring.exactly_once import history, inbox, outbox, providers, records
+from monitoring.exactly_once import history, inbox, outbox, postings, providers, records
 from monitoring.exactly_once.cases import BATCH, Case, cases_of
 from monitoring.exactly_once.rules import Broken
 from monitoring.exactly_once.truth import Entry, Truth
@@ -17,7 +17,7 @@ from payments.models import GatewayOperation, Payment
 from webhooks.models import PaymentWebhookEvent
 
 Row = TypeVar("Row", bound=Model)
-RULES = (*records.RULES, *history.RULES, *inbox.RULES, *providers.RULES)
+RULES = (*records.RULES, *postings.RULES, *history.RULES, *inbox.RULES, *providers.RULES)
 
 
 class Audit:

@@ -16,6 +16,7 @@ from payments.models import (
     Dispute,
     GatewayOperation,
     Payment,
+    Posting,
     StoredEvent,
     Stream,
 )
@@ -43,6 +44,7 @@ class Case:
     discrepancies: list[Discrepancy]
     disputes: list[Dispute]
     inbox: list[PaymentWebhookEvent]
+    postings: list[Posting]
     at_rest: bool = False
     holdings: Mapping[UUID, Holding] = field(default_factory=dict)
     read_at: datetime = field(default_factory=timezone.now)
@@ -103,6 +105,7 @@ def _cases(rows: list[Payment], *, at_rest: bool) -> list[Case]:
     tips = _grouped(Stream.objects.filter(**names), "aggregate_id")
     discrepancies = _by_payment(_of(Discrepancy, ids))
     disputes = _by_payment(_of(Dispute, ids))
+    postings = _by_payment(_of(Posting, ids).order_by("pk"))
     inbox = _by_payment(_of(PaymentWebhookEvent, ids).filter(status="completed"))
     return [
         Case(
@@ -113,6 +116,7 @@ def _cases(rows: list[Payment], *, at_rest: bool) -> list[Case]:
             discrepancies=discrepancies[str(row.pk)],
             disputes=disputes[str(row.pk)],
             inbox=inbox[str(row.pk)],
+            postings=postings[str(row.pk)],
             at_rest=at_rest,
         )
         for row in rows

@@ -5,10 +5,9 @@ from collections.abc import Iterator
 from monitoring.exactly_once.cases import Case
 from monitoring.exactly_once.rules import Rule
 from payments.models import Dispute, GatewayOperation
-from payments.statuses import Contradiction, OperationKind, Outcome, PaymentStatus
+from payments.statuses import PAID, Contradiction, OperationKind, Outcome, PaymentStatus
 
 _S = PaymentStatus
-_PAID = (_S.COMPLETED, _S.PARTIALLY_REFUNDED, _S.REFUNDED, _S.CHARGED_BACK)
 _RESERVED_ONCE = (_S.AUTHORIZED, _S.CANCELLED, _S.EXPIRED)
 _UNDER_WAY = (_S.PROCESSING, _S.REQUIRES_ACTION)
 
@@ -73,7 +72,7 @@ def status_fits_the_money(case: Case) -> Iterator[str]:
     payment, status = case.payment, PaymentStatus(case.payment.status)
     reserved = case.succeeded(OperationKind.AUTHORIZE)
     voided = case.succeeded(OperationKind.VOID)
-    if (status in _PAID) != (payment.amount_captured > 0):
+    if (status in PAID) != (payment.amount_captured > 0):
         yield f"is {status}, and {payment.amount_captured} was captured."
     if (status is _S.AUTHORIZED) and not (reserved and not voided):
         yield "is authorized, and nothing is reserved."
@@ -91,7 +90,7 @@ def status_fits_the_refunds(case: Case) -> Iterator[str]:
     if status is _S.CHARGED_BACK:
         if not any(each.status == Dispute.Status.LOST for each in case.disputes):
             yield "is charged back, and no dispute was lost."
-    elif status in _PAID and status is not fitting:
+    elif status in PAID and status is not fitting:
         yield f"is {status}, and {back} of {taken} went back."
 
 

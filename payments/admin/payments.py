@@ -19,6 +19,7 @@ from payments.admin.labels import (
     label,
     major,
 )
+from payments.admin.ledger import PostingInline
 from payments.admin.refunds import DisputeInline, RefundInline
 from payments.admin.settlement import DiscrepancyInline
 from payments.admin.timeline import timeline_of
@@ -75,7 +76,7 @@ class PaymentAdmin(ReadOnlyAdmin):
     )
     search_fields = ("reference",)
     search_help_text = "The exact id, reference, or provider's reference"
-    inlines = [AttemptInline, RefundInline, DisputeInline, DiscrepancyInline]
+    inlines = [AttemptInline, PostingInline, RefundInline, DisputeInline, DiscrepancyInline]
     actions_detail = ["ask_the_provider_now"]
     readonly_fields = (
         "amount_due",

@@ -56,6 +56,13 @@ class PaymentFilter(django_filters.FilterSet):
         return payments.filter(**{bound: minor})
 
 
+class BalancesFilter(django_filters.FilterSet):
+    """The accounts of one provider, or in one currency."""
+
+    provider = django_filters.CharFilter()
+    currency = django_filters.CharFilter()
+
+
 def _refused(name: str, code: str, detail: str) -> ValidationError:
     return ValidationError({name: [ErrorDetail(detail, code)]})
 
@@ -99,3 +106,10 @@ class AttemptPages(Pages):
 
     page_size = 100
     ordering: Any = ("started_at", "id")
+
+
+class PostingPages(Pages):
+    """Postings, in the order in which they were made."""
+
+    page_size = 100
+    ordering: Any = ("id",)

@@ -1,12 +1,14 @@
 """What a caller may do, and whose payments they see."""
 
-from typing import Any
+from typing import Any, TypeVar
 
 from django.db.models import QuerySet
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 
-from payments.models import ApiKey, Payment
+from payments.models import ApiKey, Payment, Posting
+
+Owned = TypeVar("Owned", Payment, Posting)
 
 
 class HasScope(BasePermission):
@@ -32,11 +34,19 @@ def is_operator(request: Request) -> bool:
 
 def visible_payments(request: Request) -> QuerySet[Payment]:
     """The payments the caller may see: their own, or all for an operator."""
-    payments = Payment.objects.select_related("current_operation", "subject")
+    return _visible(request, Payment.objects.select_related("current_operation", "subject"))
+
+
+def visible_postings(request: Request) -> QuerySet[Posting]:
+    """The postings of the payments that the caller may see."""
+    return _visible(request, Posting.objects.all())
+
+
+def _visible(request: Request, rows: QuerySet[Owned]) -> QuerySet[Owned]:
     if is_operator(request):
-        return payments
+        return rows
     owner = request.auth.owner_id if isinstance(request.auth, ApiKey) else None
-    return payments.filter(owner_id=owner) if owner else payments.none()
+    return rows.filter(owner_id=owner) if owner else rows.none()
 
 
 def caller_of(request: Request) -> str:

@@ -5,6 +5,7 @@ from django.urls import re_path
 from payments.api import views
 from payments.api.breakers import BreakersView
 from payments.api.contracts import ContractsView, EarningsView
+from payments.api.ledger import BalancesView, PostingsView
 from payments.api.returns import come_back
 from payments.api.statistics import StatisticsView
 
@@ -49,6 +50,7 @@ urlpatterns = [
         BreakersView.as_view({"post": "act"}),
         name="breaker-deed",
     ),
+    re_path(r"^/ledger/balances/?$", BalancesView.as_view({"get": "read"}), name="balances"),
     re_path(r"^/?$", views.PaymentViewSet.as_view({"get": "list"}), name="payments"),
     re_path(rf"^/{_ID}/?$", views.PaymentViewSet.as_view({"get": "retrieve"}), name="payment"),
     re_path(rf"^/{_ID}/capture/?$", views.CaptureView.as_view({"post": "capture"}), name="capture"),
@@ -60,4 +62,5 @@ urlpatterns = [
     ),
     re_path(rf"^/{_ID}/events/?$", views.EventsView.as_view({"get": "list"}), name="events"),
     re_path(rf"^/{_ID}/attempts/?$", views.AttemptsView.as_view({"get": "list"}), name="attempts"),
+    re_path(rf"^/{_ID}/ledger/?$", PostingsView.as_view({"get": "list"}), name="postings"),
 ]

@@ -6,7 +6,7 @@ import hmac
 
 def hmac_hex(key: bytes, message: bytes, digest: str = "sha256") -> str:
     """Lower-case hex HMAC of a message."""
-    return hmac.new(key, message, digest).hexdigest()
+    return hmac.digest(key, message, digest).hex()
 
 
 def same(given: str, expected: str) -> bool:

@@ -1,31 +1,18 @@
-"""Record an event in the change's own transaction; read a stream; prove its chain.
-
-Each event is chained to the one before it by HMAC-SHA-256 under AUDIT_KEY, which the database
-does not hold: whoever can write SQL can neither alter an event nor insert one. Not noticed is a
-tail that is removed together with its entry on the stream: that needs anchors kept elsewhere.
-"""
+"""Record an event in the change's own transaction; read a stream."""
 
 from collections.abc import Iterator
 from dataclasses import asdict
 from typing import Any
 
-from django.conf import settings
 from django.db import connection, transaction
 from django.utils import timezone
 
 from payments import rows
-from payments.crypto.signatures import hmac_hex
 from payments.events import bus, context, durable
+from payments.events.chain import hash_of
 from payments.events.durable import Handler
-from payments.events.models import URGENCY, Delivery, Priority, StoredEvent, Stream, canonical_text
+from payments.events.models import URGENCY, Delivery, Priority, StoredEvent, Stream
 from payments.events.signal import Aggregate, EventSignal
-
-_HASHED = ("id", "aggregate_type", "aggregate_id", "sequence", "type", "version", "priority")
-_HASHED_TOO = ("correlation_id", "causation_id", "data", "metadata")
-
-
-class BrokenChain(Exception):
-    """The stored history is not the one that was recorded."""
 
 
 def record(
@@ -101,35 +88,8 @@ def hold(aggregate: Aggregate) -> Stream:
     return stream
 
 
-def hash_of(event: StoredEvent) -> str:
-    """The event's link: HMAC over the previous hash and the canonical text of its fields."""
-    facts = {name: str(getattr(event, name)) for name in _HASHED}
-    facts |= {name: getattr(event, name) for name in _HASHED_TOO}
-    facts["timestamp"] = event.timestamp.isoformat(timespec="microseconds")
-    message = event.previous_hash + canonical_text(facts)
-    return hmac_hex(settings.AUDIT_KEY, message.encode())
-
-
 def read_stream(aggregate: Aggregate) -> Iterator[StoredEvent]:
     """The aggregate's events, oldest first."""
     return StoredEvent.objects.filter(
         aggregate_type=aggregate.type, aggregate_id=aggregate.id
     ).iterator()
-
-
-def verify_stream(aggregate: Aggregate) -> int:
-    """Prove that nothing in one history was changed, removed or inserted; answers its length.
-
-    Raises BrokenChain, naming the first event that does not fit.
-    """
-    previous, sequence = "", 0
-    for event in read_stream(aggregate):
-        sequence += 1
-        fits = event.sequence == sequence and event.previous_hash == previous
-        if not fits or event.hash != hash_of(event):
-            raise BrokenChain(f"{event} does not follow from what is stored before it.")
-        previous = event.hash
-    tip = Stream.objects.filter(aggregate_type=aggregate.type, aggregate_id=aggregate.id).first()
-    if tip and (tip.sequence, tip.last_hash) != (sequence, previous):
-        raise BrokenChain(f"{aggregate.id} should have {tip.sequence} events, found {sequence}.")
-    return sequence

@@ -67,6 +67,7 @@ def charge_in(data: dict[str, Any]) -> GatewayResult:
     return replace(
         told,
         reference=text_of(data, *REFERENCE),
+        fee=_fee_in(data, money),
         ids={name: value for name, value in ids.items() if 0 < len(value) <= _LONGEST_NAME},
         payment_method=method[:40],
     )
@@ -120,3 +121,12 @@ def charge_of(refund: dict[str, Any]) -> str:
 
 def has_comment(refund: dict[str, Any]) -> bool:
     return bool(text_of(refund, *_COMMENT))
+
+
+def _fee_in(data: dict[str, Any], money: Money | None) -> Money | None:
+    """What Flutterwave keeps of `money`: what the payer bore on top is not at our cost."""
+    currency = text_of(data, "currency")
+    fee = money_of(text_of(data, "app_fee"), currency)
+    charged = money_of(text_of(data, "charged_amount"), currency)
+    on_top = charged.amount - money.amount if charged and money else 0
+    return Money(max(fee.amount - max(on_top, 0), 0), fee.currency) if fee else None

@@ -156,6 +156,7 @@ class GatewayResult:
     same operation; `unsayable` is why the gateway's own language has no words for this order, which
     was therefore not sent; `takes_back` undoes a success told before. `leaves_another_try` is a
     decline of what the payer offered, not of the payment: they may offer something else.
+    `fee` is what the gateway keeps of `money` at the merchant's cost, where it says so.
     `again_at` is when we shall send by ourselves once more what never left.
     `next_page` says that a list goes on, and that what took money may be there. `is_undecided` is
     an answer in the gateway's own words that leaves the question open: UNKNOWN, yet the gateway is
@@ -171,6 +172,7 @@ class GatewayResult:
     takes_back: bool = False
     leaves_another_try: bool = False
     money: Money | None = None
+    fee: Money | None = None
     redirect_url: str = ""
     payment_method: str = ""
     failure: Failure | None = None

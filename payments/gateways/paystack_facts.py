@@ -78,16 +78,17 @@ def outcome_in(kind: OperationKind, data: dict[str, Any]) -> GatewayResult:
     ids = {"transaction": text_of(data, "id")} if kind is OperationKind.CHARGE else {}
     method = text_of(data, "channel") or text_of(part_of(data, "authorization"), "channel")
     told = _result_in(kind, data, money)
-    return replace(told, reference=text_of(data, "reference"), ids=ids, payment_method=method[:40])
+    named = replace(told, reference=text_of(data, "reference"), ids=ids)
+    fee = _fee_in(data) if kind is OperationKind.CHARGE else None
+    return replace(named, fee=fee, payment_method=method[:40])
 
 
 def capture_in(data: dict[str, Any], transaction: str) -> GatewayResult:
     name = "captured_amount" if data.get("captured_amount") is not None else "amount"
     told = _result_in(OperationKind.CAPTURE, data, _money_in(data, name))
     ids = {"transaction": transaction} if transaction else {}
-    return replace(
-        told, reference=transaction, parent_reference=text_of(data, "reference"), ids=ids
-    )
+    named = replace(told, reference=transaction, parent_reference=text_of(data, "reference"))
+    return replace(named, ids=ids, fee=_fee_in(data))
 
 
 def release_in(data: dict[str, Any]) -> GatewayResult:
@@ -144,6 +145,13 @@ def _charged(data: dict[str, Any]) -> Money | None:
     """What we asked for, without the fee that a payer may bear on top; less, if less was paid."""
     paid, asked = _money_in(data, "amount"), _money_in(data, "requested_amount")
     return min(paid, asked) if paid and asked else paid
+
+
+def _fee_in(data: dict[str, Any]) -> Money | None:
+    """What Paystack keeps of what we asked for: the payer may bear all of it, or a part, on top."""
+    fee, paid, asked = (_money_in(data, name) for name in ("fees", "amount", "requested_amount"))
+    on_top = paid.amount - asked.amount if paid and asked else 0
+    return Money(max(fee.amount - max(on_top, 0), 0), fee.currency) if fee else None
 
 
 def _money_in(data: dict[str, Any], name: str) -> Money | None:

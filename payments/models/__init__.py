@@ -1,10 +1,12 @@
 """The table of contents: every model of payments."""
 
+from payments.events.anchors import Anchor
 from payments.events.models import Delivery, StoredEvent, Stream
 from payments.models.access import ApiKey
 from payments.models.breaker import BreakerControl, GatewayCall
 from payments.models.contract import Contract, Earning, Employee, Invoice
 from payments.models.idempotency import IdempotencyKey
+from payments.models.ledger import Account, Posting, PostingKind
 from payments.models.operation import GatewayName, GatewayOperation
 from payments.models.payment import Payment
 from payments.models.projection import DailyFigures, PaymentStanding
@@ -14,6 +16,8 @@ from payments.models.settlement import Discrepancy
 from payments.models.subject import SubjectKey
 
 __all__ = [
+    "Account",
+    "Anchor",
     "ApiKey",
     "BreakerControl",
     "Contract",
@@ -30,6 +34,8 @@ __all__ = [
     "Invoice",
     "Payment",
     "PaymentStanding",
+    "Posting",
+    "PostingKind",
     "Refund",
     "SagaRun",
     "SagaStep",

@@ -11,14 +11,8 @@ from payments import rows
 from payments.events.models import Stream
 from payments.models.subject import SubjectKey
 from payments.money import Money
-from payments.statuses import Outcome, PaymentStatus
+from payments.statuses import PAID, Outcome, PaymentStatus
 
-_PAID = [
-    PaymentStatus.COMPLETED,
-    PaymentStatus.PARTIALLY_REFUNDED,
-    PaymentStatus.REFUNDED,
-    PaymentStatus.CHARGED_BACK,
-]
 _PROGRESS = (
     "status",
     "version",
@@ -107,7 +101,9 @@ class Payment(models.Model):
                 name="payment_status_is_known",
             ),
             models.CheckConstraint(
-                condition=~Q(status__in=[status.value for status in _PAID])
+                condition=~Q(
+                    status__in=[status.value for status in PaymentStatus if status in PAID]
+                )
                 | Q(amount_captured__gt=0, completed_at__isnull=False),
                 name="paid_means_captured",
             ),

@@ -23,6 +23,7 @@ from payments.gateways.messages import Capture, Failure, GatewayResult, Handle, 
 from payments.gateways.registry import gateway_named
 from payments.models import GatewayOperation
 from payments.news import Difference
+from payments.next_checks import last_look
 from payments.services.follow_ups import handle_of
 from payments.services.leftovers import release_rest, rest_of
 from payments.statuses import Contradiction, FailureCode, OperationKind, Outcome
@@ -257,7 +258,7 @@ def _put_off_if_ended(operation: GatewayOperation, gateway: Gateway) -> None:
     if rest_of(operation, gateway):
         return
     if not operation.is_open() and operation.next_check_at is not None:
-        again = operations.last_look(operation, timezone.now())
+        again = last_look(operation, timezone.now())
         over = operation.outcome == Outcome.SUCCEEDED
         GatewayOperation.objects.filter(pk=operation.pk).update(
             next_check_at=None if over else again

@@ -171,7 +171,18 @@ def _particulars(entry: Transaction) -> dict[str, Any]:
         facts["processor_response"] = {"response_code": code}
     if status_of(entry) == "PENDING":
         facts["status_details"] = {"reason": "PENDING_REVIEW"}
+    if status_of(entry) == "COMPLETED":
+        facts["seller_receivable_breakdown"] = _breakdown(entry)
     return facts
+
+
+def _breakdown(entry: Transaction) -> dict[str, Any]:
+    fee, currency = entry.amount * 35 // 1000, entry.payment.currency
+    return {
+        "gross_amount": written(entry.amount, currency),
+        "paypal_fee": written(fee, currency),
+        "net_amount": written(entry.amount - fee, currency),
+    }
 
 
 def _order(entry: Transaction) -> dict[str, Any]:

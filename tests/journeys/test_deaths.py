@@ -26,7 +26,7 @@ from pytest_django import Settings
 
 from payments import tasks
 from payments.crypto.signatures import hmac_hex
-from payments.events.store import verify_stream
+from payments.events.chain import verify_stream
 from payments.lifecycle import aggregate_of
 from payments.models import Discrepancy, GatewayOperation, Payment
 from tests.callers import caller
@@ -199,3 +199,5 @@ def prove(journey: Journey, payment_id: str, victim: str) -> None:
     rows = PaymentWebhookEvent.objects.filter(payment=payment)
     assert {row.status for row in rows} == {"completed"}, victim
     assert verify_stream(aggregate_of(payment)) >= 4, victim
+    postings = [(each.kind, each.amount) for each in payment.postings.all()]
+    assert postings == [("captured", 12550)], victim

@@ -56,6 +56,20 @@ def test_an_approved_payment_is_completed_once(
     assert not Discrepancy.objects.exists()
 
 
+# As the sandbox tells them; at Flutterwave the payer bears it on top.
+FEES = {"paypal": "4.39", "paystack": "1.88"}
+
+
+@every_provider
+def test_the_ledger_tells_what_was_taken_and_what_the_provider_kept(
+    merchant: Merchant, sandbox: SandboxProcess, provider: str
+) -> None:
+    payment = paid(merchant, sandbox, provider)
+    told = merchant.get(f"/{payment}/ledger")["results"]
+    fee = [("fee", FEES[provider])] if provider in FEES else []
+    assert [(each["kind"], each["amount"]) for each in told] == [("captured", "125.50"), *fee]
+
+
 AMOUNTS = [
     ("paytabs", "KWD", "3.125", "1.001"),
     ("paytabs", "JPY", "1200", "1"),

@@ -13,10 +13,10 @@ from django.test import Client
 from pytest_django import Settings
 
 from payments.crypto.signatures import hmac_hex
+from payments.events.chain import verify_stream
 from payments.events.signal import Aggregate
-from payments.events.store import verify_stream
 from payments.gateways.wire import WireResponse
-from payments.models import GatewayOperation, IdempotencyKey, Payment, StoredEvent
+from payments.models import GatewayOperation, IdempotencyKey, Payment, Posting, StoredEvent
 from tests import fakes
 from tests.fakes import FakeTransport, notification
 from webhooks.models import PaymentWebhookEvent
@@ -73,6 +73,7 @@ def test_fifty_deliveries_of_one_callback_are_one_processed_and_49_duplicates(
     assert PaymentWebhookEvent.objects.get().status == "completed"
     types = list(StoredEvent.objects.values_list("type", flat=True))
     assert types.count("payment.completed") == 1
+    assert [each.kind for each in Posting.objects.all()] == ["captured"]
     assert verify_stream(Aggregate("payment", payment)) == 4
 
 

@@ -15,7 +15,7 @@ from pytest_django import Settings
 from payments import operations, tasks
 from payments.crypto.signatures import hmac_hex
 from payments.errors import DomainError, InvalidTransition
-from payments.events.store import verify_stream
+from payments.events.chain import verify_stream
 from payments.gateways.guarded import budget_for
 from payments.lifecycle import aggregate_of
 from payments.models import Discrepancy, GatewayOperation, Payment, StoredEvent

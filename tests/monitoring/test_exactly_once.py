@@ -11,43 +11,28 @@ from django.utils import timezone
 
 from monitoring.exactly_once.audit import Audit
 from payments import lifecycle, operations, signals
-from payments.gateways.messages import DisputeNews, DisputeStatus, Failure, GatewayResult
+from payments.gateways.messages import DisputeStatus
 from payments.gateways.registry import gateway_named
-from payments.models import Delivery, Discrepancy, GatewayOperation, Payment, StoredEvent
-from payments.money import Money
-from payments.services.disputes import record_dispute
-from payments.services.payments import create_payment
-from payments.statuses import Contradiction, FailureCode, OperationKind, Outcome
+from payments.models import (
+    Delivery,
+    Discrepancy,
+    GatewayOperation,
+    Payment,
+    Posting,
+    StoredEvent,
+)
+from payments.statuses import Contradiction, OperationKind, Outcome
 from tests.factories import DiscrepancyFactory, GatewayOperationFactory, PaymentWebhookEventFactory
+from tests.lives import TAKEN, begun, charge_of, disputed, following, heard, refunding
 from tests.monitoring.books import Books, broken, rules
 from webhooks.models import PaymentWebhookEvent
 
 pytestmark = pytest.mark.django_db
-TAKEN = 10_000
 
 
 @pytest.fixture
 def books() -> Books:
     return Books()
-
-
-def begun(kind: OperationKind = OperationKind.CHARGE) -> GatewayOperation:
-    payment = create_payment(owner_id=None, money=Money(TAKEN, "AED"))
-    gateway = gateway_named("paytabs")
-    limit = gateway.timeout
-    return operations.begin(payment.id, kind, gateway, reason="", timeout=limit)[0]
-
-
-def heard(operation: GatewayOperation, outcome: Outcome, **facts: Any) -> Payment:
-    failure = Failure(FailureCode.CARD_DECLINED, "no") if outcome is Outcome.DECLINED else None
-    told: dict[str, Any] = {
-        "reference": f"T{operation.key[:12]}",
-        "money": operation.money,
-        "failure": failure,
-    }
-    return operations.settle(
-        operation, GatewayResult(outcome, **(told | facts)), heard_from="answer"
-    )
 
 
 def paid(books: Books) -> Payment:
@@ -60,23 +45,6 @@ def reserved(books: Books) -> Payment:
     charge = begun(OperationKind.AUTHORIZE)
     books.write(charge.key, 0, is_reserved=True)
     return heard(charge, Outcome.SUCCEEDED)
-
-
-def refunding(payment: Payment, amount: int) -> GatewayOperation:
-    with lifecycle.hold(payment.id) as held:
-        gateway = gateway_named("paytabs")
-        return operations.begin_refund(held, gateway, Money(amount, "AED"), reason="test")
-
-
-def following(payment: Payment, kind: OperationKind) -> GatewayOperation:
-    with lifecycle.hold(payment.id) as held:
-        return operations.begin_follow_up(held, kind, gateway_named("paytabs"), held.money)
-
-
-def charge_of(payment: Payment) -> GatewayOperation:
-    charge = payment.operations.first()
-    assert charge is not None
-    return charge
 
 
 def refunded_in_part(books: Books) -> Payment:
@@ -111,8 +79,7 @@ def voided(books: Books) -> Payment:
 
 def charged_back(books: Books) -> Payment:
     payment = paid(books)
-    lost = DisputeNews("D1", DisputeStatus.LOST, payment.money)
-    return record_dispute(charge_of(payment), lost)
+    return disputed(payment, DisputeStatus.LOST)
 
 
 def declined(books: Books) -> Payment:
@@ -202,6 +169,16 @@ def change_event(payment: Payment) -> None:
     )
 
 
+def postings_of(payment: Payment) -> Any:
+    return Posting.objects.filter(payment=payment)
+
+
+def post_again(payment: Payment) -> None:
+    (posting,) = postings_of(payment)
+    posting.pk, posting.turn = None, 2
+    posting.save(force_insert=True)
+
+
 TAMPERINGS: list[tuple[Callable[[Books], Payment], Callable[[Payment], Any], str]] = [
     (paid, lambda p: of(p).update(amount_captured=9_999), "sums_agree"),
     (paid, lambda p: of(p).update(amount_refunded=1), "sums_agree"),
@@ -219,6 +196,21 @@ TAMPERINGS: list[tuple[Callable[[Books], Payment], Callable[[Payment], Any], str
     (paid, lambda p: of(p).update(status="charged_back"), "status_fits_the_refunds"),
     (paid, second_charge, "orphans_are_told"),
     (declined, lambda p: of(p).update(status="processing"), "somebody_will_ask"),
+    (paid, lambda p: postings_of(p).delete(), "ledger_agrees"),
+    (paid, lambda p: postings_of(p).update(amount=9_999), "ledger_agrees"),
+    (paid, post_again, "ledger_agrees"),
+    (reserved, lambda p: postings_of(p).delete(), "ledger_agrees"),
+    (voided, lambda p: postings_of(p).filter(kind="released").delete(), "ledger_agrees"),
+    (sent_back, lambda p: postings_of(p).last().delete(), "ledger_agrees"),
+    (charged_back, lambda p: postings_of(p).last().delete(), "disputes_are_posted"),
+    (
+        charged_back,
+        lambda p: postings_of(p).filter(kind="charged_back").update(amount=9_999),
+        "disputes_are_posted",
+    ),
+    (paid, lambda p: postings_of(p).update(currency="USD"), "postings_are_its_own"),
+    (paid, lambda p: postings_of(p).update(provider="stripe"), "postings_are_its_own"),
+    (paid, lambda p: postings_of(p).update(owner_id=p.pk), "postings_are_its_own"),
     (paid, remove_event, "chain_holds"),
     (paid, remove_last_event, "chain_holds"),
     (paid, change_event, "chain_holds"),

@@ -11,14 +11,15 @@ from django.db import connection
 from django.db.models import Model
 from django.utils import timezone
 
-from payments import lifecycle, operations
+from payments import ledger, lifecycle, operations
 from payments import news as judgement
 from payments.gateways.registry import gateway_named
 from payments.models import GatewayOperation, Payment
 from payments.statuses import OperationKind, Outcome
 from tests.fakes import FakeTransport
+from tests.lives import TAKEN, begun, heard, refunding
 from tests.monitoring.books import Books, broken, rules
-from tests.monitoring.test_exactly_once import TAKEN, begun, heard, paid, refunding
+from tests.monitoring.test_exactly_once import paid
 from tests.webhooks.deliveries import deliver, news, open_page
 from webhooks import inbox, seen, tasks, worker
 from webhooks.models import PaymentWebhookEvent
@@ -147,6 +148,23 @@ def test_a_change_without_its_event_is_missing_in_the_history(
     assert paid_by_notice(page, books) == "processed"
     assert rules(books) == {"completed_once", "history_tells_every_move"}
     assert Payment.objects.get().status == "completed"
+
+
+def test_a_move_without_its_posting_is_missing_in_the_ledger(
+    page: GatewayOperation, books: Books, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ledger, "follow", lambda *_: None)
+    assert paid_by_notice(page, books) == "processed"
+    assert rules(books) == {"ledger_agrees"}
+
+
+def test_a_refund_without_its_posting_is_missing_in_the_ledger(
+    books: Books, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    payment = paid(books)
+    monkeypatch.setattr(ledger, "post", lambda *_, **__: None)
+    heard(refunding(payment, 3_000), Outcome.SUCCEEDED)
+    assert "ledger_agrees" in rules(books)
 
 
 def test_a_lost_answer_that_is_taken_for_a_no_loses_the_money(books: Books) -> None:

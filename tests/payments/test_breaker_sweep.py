@@ -10,7 +10,7 @@ import time_machine
 from django.utils import timezone
 
 from payments import tasks
-from payments.events.store import verify_stream
+from payments.events.chain import verify_stream
 from payments.models import BreakerControl, GatewayCall, StoredEvent
 from payments.resilience import registry
 from payments.resilience.storage import Scope, Store

@@ -8,10 +8,11 @@ from django.db import DatabaseError, connection, transaction
 
 from payments import signals
 from payments.events import context
+from payments.events.chain import BrokenChain, verify_stream
 from payments.events.guards import AppendOnly
 from payments.events.models import Delivery, StoredEvent, Stream
 from payments.events.signal import Aggregate, EventSignal, _register, all_signals, signal_named
-from payments.events.store import BrokenChain, record, verify_stream
+from payments.events.store import record
 from payments.signals import PaymentFacts
 
 PAYMENT = Aggregate("payment", "p-1")

@@ -11,8 +11,8 @@ from django.test import Client
 from django.utils import timezone
 from pytest_django import Settings
 
+from payments.events.chain import verify_stream
 from payments.events.signal import Aggregate
-from payments.events.store import verify_stream
 from payments.gateways import transport
 from payments.gateways.wire import Lost, NotSent, WireRequest, WireResponse
 from payments.models import BreakerControl, GatewayCall, GatewayOperation, StoredEvent

@@ -7,7 +7,7 @@ import pytest
 from django.utils import timezone
 
 from payments import lifecycle, signals, tasks
-from payments.events.store import verify_stream
+from payments.events.chain import verify_stream
 from payments.lifecycle import aggregate_of
 from payments.models import GatewayName, GatewayOperation, Payment, StoredEvent
 from tests.factories import (

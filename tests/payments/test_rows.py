@@ -9,7 +9,7 @@ from django.db import DatabaseError, connection, transaction
 from django.test.utils import CaptureQueriesContext
 
 from payments import lifecycle, rows, signals
-from payments.events.store import verify_stream
+from payments.events.chain import verify_stream
 from payments.models import GatewayName, GatewayOperation, Payment
 from tests.factories import GatewayOperationFactory, PaymentFactory
 

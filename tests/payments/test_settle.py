@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from payments import operations
 from payments.errors import InvalidTransition, OperationInProgress
-from payments.events.store import read_stream, verify_stream
+from payments.events.chain import verify_stream
+from payments.events.store import read_stream
 from payments.gateways.messages import Failure, GatewayResult
 from payments.gateways.registry import gateway_named
 from payments.lifecycle import aggregate_of

@@ -3,8 +3,8 @@
 import pytest
 
 from payments.errors import InvalidTransition
+from payments.events.chain import verify_stream
 from payments.events.signal import Aggregate
-from payments.events.store import verify_stream
 from payments.models import SagaRun
 from payments.sagas import engine, resolving
 from payments.sagas.definition import definition_of

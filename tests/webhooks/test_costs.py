@@ -90,6 +90,7 @@ BEFORE = [
 WRITES = [
     "UPDATE payments_gatewayoperation",
     "UPDATE payments_payment",
+    "INSERT payments_posting",
     "INSERT payments_storedevent",
     "UPDATE payments_stream",
     "INSERT payments_delivery",  # for the figures: who must hear of it, and cannot miss it

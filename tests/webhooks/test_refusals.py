@@ -13,8 +13,8 @@ import time_machine
 from django.test import Client
 from pytest_django import Settings
 
+from payments.events.chain import verify_stream
 from payments.events.signal import Aggregate
-from payments.events.store import verify_stream
 from payments.models import StoredEvent
 from tests.webhooks.deliveries import KEY, deliver
 from webhooks.models import PaymentWebhookEvent

@@ -203,6 +203,7 @@ def capture_in(capture: dict[str, Any]) -> GatewayResult:
         parent_reference=authorization,
         failure=why,
         money=money(capture.get("amount")),
+        fee=money(part(capture, "seller_receivable_breakdown").get("paypal_fee")),
         ids=related | {"capture": own},
     )
 

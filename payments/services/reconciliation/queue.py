@@ -12,6 +12,7 @@ from payments.events.signal import Aggregate
 from payments.gateways.contract import Gateway
 from payments.gateways.messages import GatewayResult
 from payments.models import Discrepancy, GatewayOperation, Payment
+from payments.next_checks import last_look
 from payments.services.gateway_events import UNNAMED
 from payments.services.reconciliation.findings import SOURCE, Deed, Finding
 from payments.services.reconciliation.judging import judged
@@ -42,7 +43,7 @@ def _look_once_more(operation: GatewayOperation) -> None:
     """What was concluded from silence is looked at again, as after any such conclusion."""
     operation.refresh_from_db()
     if operation.outcome in (Outcome.DECLINED, Outcome.NOT_SENT):
-        again = operations.last_look(operation, timezone.now())
+        again = last_look(operation, timezone.now())
         GatewayOperation.objects.filter(pk=operation.pk).update(next_check_at=again)
 
 

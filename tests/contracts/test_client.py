@@ -12,13 +12,13 @@ import time_machine
 
 from payments.gateways import client, documents, transport
 from payments.gateways.contract import CannotJudge, SignatureInvalid
-from payments.gateways.messages import Lookup
+from payments.gateways.messages import Handle, Lookup
 from payments.gateways.paypal import PayPal
 from payments.gateways.wire import Lost, NotSent, WireRequest, WireResponse
 from payments.statuses import OperationKind, Outcome
 
 LIMIT = timedelta(seconds=3)
-LOOKUP = Lookup("k1", OperationKind.CHARGE)
+LOOKUP = Lookup("k1", OperationKind.CHARGE, Handle("O1"))
 TOKEN = WireResponse(200, {}, json.dumps({"access_token": "t", "expires_in": 3600}).encode())
 REFUSED = WireResponse(401, {}, b"{}")
 ORDER = WireResponse(200, {}, json.dumps({"id": "O1", "status": "APPROVED"}).encode())
@@ -62,7 +62,7 @@ def test_a_log_in_an_order_and_a_log_in_anew_share_one_deadline(
     sending(send)
     assert client.execute(paypal, LOOKUP).outcome is Outcome.PENDING
     steps = [step for step, _ in asked]
-    assert steps == ["token", "k1", "token", "k1"]
+    assert steps == ["token", "O1", "token", "O1"]
     for done, (_, limit) in enumerate(asked):
         assert timedelta(0) < limit <= LIMIT - done * timedelta(seconds=0.02)
 

@@ -145,8 +145,9 @@ class PayPal(PayPalList):
     def result_of(self, order: Order, response: WireResponse) -> GatewayResult:
         answer = response.json_value()
         exchange = {"status": response.status, "answer": kept(answer)}
-        read = found if isinstance(order, Lookup) else answered
-        return replace(read(order, response.status, answer), exchange=exchange)
+        if isinstance(order, Lookup):
+            return replace(found(order, response.status, answer), exchange=exchange)
+        return replace(answered(order, response.status, answer), exchange=exchange)
 
     def dispute_request(self, order: DisputeLookup, token: str = "") -> WireRequest | None:
         if not order.reference:

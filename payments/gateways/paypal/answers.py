@@ -7,17 +7,19 @@ on; captures of an authorization, and refunds, have their own.
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
+from urllib.parse import unquote
 
 from payments.gateways.messages import (
     UNDECIDED,
     Charge,
     Failure,
     GatewayResult,
+    Lookup,
     Order,
     Refund,
     Void,
 )
-from payments.gateways.paypal.orders import is_of_an_order
+from payments.gateways.paypal.orders import is_of_an_order, lookup_path
 from payments.gateways.paypal.reading import failure, issue, link, money, part, parts, text
 from payments.gateways.paypal.words import (
     AUTHORIZATIONS,
@@ -86,12 +88,12 @@ def _refused(order: Order, status: int, answer: dict[str, Any]) -> GatewayResult
     return GatewayResult(Outcome.DECLINED, failure=why)
 
 
-def found(order: Order, status: int, answer: Any) -> GatewayResult:
+def found(order: Lookup, status: int, answer: Any) -> GatewayResult:
     """What a lookup found."""
     if status == 404 and text(answer, "name"):
         # What follows a payment cannot be missing with it: then something else is wrong.
         return GatewayResult(Outcome.NOT_SENT if order.kind in _PAGES else Outcome.UNKNOWN)
-    if status != 200 or not isinstance(answer, dict):
+    if status != 200 or not isinstance(answer, dict) or not _is_asked_for(order, answer):
         return GatewayResult(Outcome.UNKNOWN)
     if order.kind in _PAGES:
         return order_in(answer)
@@ -101,6 +103,14 @@ def found(order: Order, status: int, answer: Any) -> GatewayResult:
         is_refund = order.kind is OperationKind.REFUND
         return refund_in(answer) if is_refund else GatewayResult(Outcome.UNKNOWN)
     return _among_its_payments(order, answer)
+
+
+def _is_asked_for(order: Lookup, answer: dict[str, Any]) -> bool:
+    """Whether it is about the very thing that was asked for, and an order about our charge."""
+    asked = unquote(lookup_path(order).rpartition("/")[2])
+    names = {text(unit, "custom_id") for unit in parts(answer, "purchase_units")}
+    is_ours = order.kind not in _PAGES or names <= {order.key, ""}
+    return text(answer, "id") == asked and is_ours
 
 
 def _among_its_payments(order: Order, answer: dict[str, Any]) -> GatewayResult:

@@ -384,7 +384,15 @@ OF_ORDER = Lookup("k1", K.CAPTURE, parent=APPROVED)
 NEEDS = {"ids": {"order": "O1", "needs": "capture", "intent": "capture"}}
 MISSING = error("RESOURCE_NOT_FOUND", "INVALID_RESOURCE_ID")
 KNOWN = Handle("O1", {"order": "O1", "authorization": "A1"})
+THEIRS = payment(id="R9"), payment("VOIDED", id="A9"), order(captures=[payment()]) | {"id": "O9"}
+OF_ANOTHER = order(captures=[payment()])
+OF_ANOTHER["purchase_units"] = [OF_ANOTHER["purchase_units"][0] | {"custom_id": "k9"}]
 LOOKUPS = [
+    # Somebody else's.
+    Told(Lookup("k4", K.REFUND, Handle("R1"), TAKEN), 200, THEIRS[0], Outcome.UNKNOWN),
+    Told(Lookup("k3", K.VOID, parent=RESERVED), 200, THEIRS[1], Outcome.UNKNOWN),
+    Told(LOOKUP, 200, THEIRS[2], Outcome.UNKNOWN),
+    Told(LOOKUP, 200, OF_ANOTHER, Outcome.UNKNOWN),
     Told(OF_ORDER, 200, order(captures=[payment()]), Outcome.SUCCEEDED),
     Told(OF_ORDER, 200, order("APPROVED"), Outcome.PENDING, NEEDS),
     Told(LOOKUP, 404, MISSING, Outcome.NOT_SENT),

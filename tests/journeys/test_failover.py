@@ -24,7 +24,7 @@ from tests.journeys.town import BOTH, DIALS, FIRST, SECOND, Town
 from tests.sandbox.process import SandboxProcess
 
 SCHEDULES = int(os.environ.get("FAILOVER_SCHEDULES", "200"))
-SHARDS = 4
+SHARDS = 8
 Schedule = list[tuple[Any, ...]]
 
 provider = st.sampled_from(BOTH)

@@ -84,6 +84,13 @@ REACHED_BY_NOBODY: Schedule = [
     ("process",),
     ("pay", SECOND, 0, "approve"),
 ]
+# We die before the page's name is written down; its payment is told in several notices.
+TOLD_BEFORE_IT_HAS_A_NAME: Schedule = [
+    ("weather", FIRST, "refused"),
+    ("die", "after the call"),
+    ("pay", SECOND, 0, "approve"),
+    ("hear", False, True),
+]
 # What the schedules above alone bring about: without it nothing would be proven.
 EXPECTED = {
     "the second took over",
@@ -120,6 +127,7 @@ def test_no_payment_is_taken_twice_without_going_back(
     @example(schedule=BOTH_PAID)
     @example(schedule=PAID_TWICE_AT_ONE)
     @example(schedule=REACHED_BY_NOBODY)
+    @example(schedule=TOLD_BEFORE_IT_HAS_A_NAME)
     def prove(schedule: Schedule) -> None:
         town = Town(sandbox, settings, api, swallowing, seen)
         for what, *facts in schedule:

@@ -121,7 +121,9 @@ def second_charges_in(operation: GatewayOperation, result: GatewayResult) -> lis
     if operation.outcome != Outcome.SUCCEEDED or result.outcome is not Outcome.SUCCEEDED:
         return []
     first, own = operation.gateway_reference, operation.ids.get("transaction", "")
-    told = {result.reference, *result.also_taken} - {"", first, own}
+    # A success that was told without a name may be told its name later.
+    named = result.reference if first else ""
+    told = {named, *result.also_taken} - {"", first, own}
     if first == result.parent_reference:
         told.discard(result.reference)
     if own and own != first:

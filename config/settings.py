@@ -5,11 +5,10 @@ from pathlib import Path
 
 from csp.constants import NONE, SELF
 
-from config import breakers, mail, parsers, providers, stores
+from config import breakers, mail, parsers, providers, stores, timetable
 from config.console import CONSOLE
 from config.environment import read_process_environment, stop_if_refused
 from config.logs import configure_structlog, logging_settings
-from config.timetable import daily, hourly, sweep
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 VAR = BASE_DIR / "var"
@@ -131,25 +130,13 @@ CELERY_TASK_TIME_LIMIT = 300
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_TIMEZONE = "UTC"
-CELERY_BEAT_SCHEDULE = {
-    "recover-open-operations": sweep(
-        "payments.tasks.recover_open_operations", RECOVERY_SWEEP_INTERVAL
-    ),
-    "retry-payments": sweep("payments.tasks.retry_payments", RECOVERY_SWEEP_INTERVAL),
-    "return-orphans": sweep("payments.tasks.return_orphans", RECOVERY_SWEEP_INTERVAL),
-    "apply-due-webhook-events": sweep("webhooks.tasks.apply_due_events", WEBHOOK_SWEEP_INTERVAL),
-    "deliver-events": sweep("payments.tasks.deliver_events", RELAY_SWEEP_INTERVAL),
-    "advance-sagas": sweep("payments.tasks.advance_sagas", SAGA_SWEEP_INTERVAL),
-    "sweep-breakers": sweep("payments.tasks.sweep_breakers", BREAKER_SWEEP_INTERVAL),
-    "cleanup-webhook-events": hourly("webhooks.tasks.cleanup_webhook_events"),
-    "let-contracts-fall-due": hourly("payments.tasks.let_contracts_fall_due"),
-    "prune-deliveries": hourly("payments.tasks.prune_deliveries"),
-    "prune-idempotency-keys": hourly("payments.tasks.prune_idempotency_keys"),
-    "prune-failed-payments": hourly("payments.tasks.prune_failed_payments"),
-    "prune-gateway-calls": hourly("payments.tasks.prune_gateway_calls"),
-    "anchor-histories": hourly("payments.tasks.anchor_histories"),
-    "reconcile-providers": daily("payments.tasks.reconcile_providers"),
-}
+CELERY_BEAT_SCHEDULE = timetable.tasks(
+    recovery=RECOVERY_SWEEP_INTERVAL,
+    webhooks=WEBHOOK_SWEEP_INTERVAL,
+    relay=RELAY_SWEEP_INTERVAL,
+    sagas=SAGA_SWEEP_INTERVAL,
+    breakers=BREAKER_SWEEP_INTERVAL,
+)
 
 # What we are made of.
 ROOT_URLCONF = "config.urls"

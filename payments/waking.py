@@ -8,7 +8,6 @@ import time
 
 import structlog
 from celery import current_app
-from celery.exceptions import OperationalError
 
 log = structlog.get_logger(__name__)
 _MOMENT = 0.2
@@ -48,5 +47,5 @@ class Waker:
     def _send(self) -> None:
         try:
             current_app.send_task(self._task, retry=False)
-        except OperationalError as error:
-            log.warning("worker_not_woken", task=self._task, error=str(error))
+        except Exception as error:  # noqa: BLE001 - brokers fail in many ways, none of them ours
+            log.warning("worker_not_woken", task=self._task, error=repr(error))

@@ -47,7 +47,7 @@ class Migration(migrations.Migration):
                 ('amount', models.BigIntegerField()),
                 ('currency', models.CharField(max_length=3)),
                 ('posted_at', models.DateTimeField(default=django.utils.timezone.now)),
-                ('operation', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='postings', to='payments.gatewayoperation')),
+                ('operation', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='postings', to='payments.gatewayoperation')),
                 ('payment', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='postings', to='payments.payment')),
             ],
             options={

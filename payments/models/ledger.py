@@ -70,7 +70,7 @@ class Posting(models.Model):
         "payments.Payment", models.PROTECT, related_name="postings", db_index=False
     )
     operation = models.ForeignKey(
-        "payments.GatewayOperation", models.PROTECT, related_name="postings", db_index=False
+        "payments.GatewayOperation", models.PROTECT, related_name="postings"
     )
     kind = models.CharField(max_length=16, choices=PostingKind)
     turn = models.PositiveSmallIntegerField(default=1)

@@ -22,7 +22,7 @@ def test_every_entry_names_a_task_of_ours() -> None:
 
 
 def test_a_sweep_that_the_next_one_overtook_is_not_done() -> None:
-    for name in ("recover-open-operations", "return-orphans", "apply-due-webhook-events"):
+    for name in ("recover-open-operations", "return-orphans", "apply-due-events"):
         entry = SCHEDULE[name]
         assert entry["options"]["expires"] == entry["schedule"].total_seconds()
 

@@ -157,10 +157,11 @@ class Town:
         self.news_seen = {name: len(self.sandbox.notices(name)) for name in BOTH}
 
     def recover(self, minutes: float) -> None:
-        """Time passes for what we wrote down; we and the providers still have one clock."""
+        """Time passes for what was written down; we and the providers still have one clock."""
         ago = timedelta(minutes=minutes)
         rows = GatewayOperation.objects.filter(payment_id=self.payment_id)
         rows.update(**{name: F(name) - ago for name in _TIMES})
+        self.sandbox.grow_older(ago)
         tasks.recover_open_operations.run()
         tasks.retry_payments.run()
         tasks.return_orphans.run()

@@ -3,10 +3,13 @@
 import os
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import time
 from collections.abc import Mapping
+from contextlib import closing
+from datetime import datetime, timedelta
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, cast
@@ -22,6 +25,7 @@ PAYPAL_ID, PAYPAL_SECRET, PAYPAL_WEBHOOK = "ATESTONLY", "ETESTONLY", "WHTESTONLY
 FLUTTERWAVE_KEY = "FLWSECK_TEST-0001-X"
 FLUTTERWAVE_SECRET = "flw-secret-hash-TESTONLY"
 PAYSTACK_KEY = "sk_test_TESTONLY_0001"
+_DATED = ("sandbox_payment", "sandbox_transaction")
 # In the order of their ports.
 PROVIDERS = ["paytabs", "stripe", "paypal", "flutterwave", "paystack"]
 READY_WITHIN_SECONDS = 20
@@ -185,6 +189,16 @@ class SandboxProcess:
         return cast(
             "dict[str, str]", self._ask("POST", f"/control/{provider}/payments/{ref}/{verb}")
         )
+
+    def grow_older(self, ago: timedelta) -> None:
+        """Time has passed for what the companies have written down."""
+        with closing(sqlite3.connect(self.data / "sandbox.sqlite3", timeout=20)) as books, books:
+            for table in _DATED:
+                rows = books.execute(f"SELECT id, created_at FROM {table}").fetchall()
+                books.executemany(
+                    f"UPDATE {table} SET created_at = ? WHERE id = ?",
+                    [(str(datetime.fromisoformat(at) - ago), row) for row, at in rows],
+                )
 
     def reset(self) -> None:
         self._ask("POST", "/control/reset")

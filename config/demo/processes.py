@@ -1,6 +1,5 @@
 """The four processes of the demo, and how they end: all of them, whichever of them goes first."""
 
-import multiprocessing
 import os
 import shlex
 import signal
@@ -50,7 +49,7 @@ class Processes(Manager):
 
     def __init__(self, environment: dict[str, str]) -> None:
         super().__init__()
-        self._is_watched = False
+        self._pid, self._is_watched = os.getpid(), False
         self._process_ctor = Program
         for name, command in _commands(environment["PORT"]).items():
             # The shell makes way, so that signals reach the program itself.
@@ -60,10 +59,10 @@ class Processes(Manager):
     def terminate(self) -> None:
         """Stop everybody, as soon as there are process ids to stop.
 
-        The fork that watches over a child has this handler too until it begins to ignore signals;
-        it is meant to stay until its child is gone.
+        The fork that watches over a child has this handler too, from its first moment until it
+        begins to ignore signals; it is meant to stay until its child is gone.
         """
-        if multiprocessing.parent_process():
+        if os.getpid() != self._pid:
             return
         self._watch_the_end()
         if self._all_started():

@@ -16,7 +16,8 @@ CHARGE = Lookup("k1", OperationKind.CHARGE)
 
 def paypal(fee: Any) -> GatewayResult:
     taken = paypal_words.payment(seller_receivable_breakdown={"paypal_fee": fee})
-    return paypal_words.answered(CHARGE, 200, paypal_words.order(captures=[taken]))
+    asked = Lookup("k1", OperationKind.CHARGE, paypal_words.ORDER)
+    return paypal_words.answered(asked, 200, paypal_words.order(captures=[taken]))
 
 
 def paystack(**facts: Any) -> GatewayResult:

@@ -94,6 +94,8 @@ def read(chosen: Chosen) -> Statistics:
     sums = {name: Sum(name) for name in (*_COUNTS, "amount", "milliseconds")}
     kinds = chosen.rows().order_by().values_list("currency", "provider")
     for currency, provider, *counts, milliseconds in kinds.annotate(**sums):
+        if not any(counts):
+            continue  # all went elsewhere since
         tally = Tally(*counts)
         found.milliseconds += milliseconds
         found.all += tally

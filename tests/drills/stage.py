@@ -102,10 +102,11 @@ class Stage:
         in_time(self._counts_in_redis)
 
     def _counts_in_redis(self) -> bool:
-        """After an outage a process leaves Redis alone for a moment."""
-        self.get("")
+        """After an outage limits and breakers leave Redis alone for a moment, each for itself."""
+        breakers = self.get("/circuit-breaker/stats").json()
         with redis.Redis.from_url(self.redis.url) as client:
-            return bool(client.dbsize())
+            counts = bool(client.dbsize())
+        return counts and all(each["scope"] == "shared" for each in breakers)
 
     def _is_there(self, address: str) -> bool:
         try:

@@ -61,7 +61,7 @@ def stats(client: Client, **wanted: str) -> dict[str, Any]:
     return told
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(
     st.lists(
         st.one_of(st.just("deliver"), st.tuples(st.sampled_from("abc"), NEWS, SOURCES)),

@@ -94,15 +94,23 @@ def _settle_undoing(saga: SagaRun, step: SagaStep, definition: Definition, heard
         saga.save()
         return
     how = definition.steps[step.index]
-    step.attempt -= heard.became is Became.REFUSED
-    is_spent = step.attempt >= how.retries.attempts
-    step.state = StepState.COMPENSATION_FAILED if is_spent else StepState.COMPENSATING
-    step.save()
-    if is_spent:
+    step.attempt -= heard.became is not Became.FAILED  # only a no is an attempt that is spent
+    gives_up_at = saga.deadline + definition.lasts
+    if step.attempt >= how.retries.attempts or gives_up_at <= timezone.now():
+        step.state = StepState.COMPENSATION_FAILED
+        step.save()
         get_stuck(saga, f"{step.name} cannot be undone: {heard.error}")
-    else:
-        saga.next_try_at = heard.at or _later(how, step)
-        saga.save()
+        return
+    step.save()
+    saga.next_try_at = heard.at or _after_undoing(how, step, heard)
+    saga.save()
+
+
+def _after_undoing(how: Step, step: SagaStep, heard: Heard) -> datetime:
+    """What was answered with a no is tried again ever further apart; what is open is looked at."""
+    if heard.became is not Became.FAILED:
+        return _later(how, step)
+    return timezone.now() + how.retries.ceiling(step.attempt)
 
 
 def go_on(saga: SagaRun, definition: Definition) -> None:

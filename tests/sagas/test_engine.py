@@ -177,6 +177,12 @@ def test_what_cannot_be_undone_waits_for_a_person_who_may_say_that_it_is() -> No
     assert told(saga)[-2:] == ["resolved", "compensated"]
 
 
+def test_undoing_whose_end_nobody_knows_yet_is_not_given_up() -> None:
+    saga = begun(script := Script(pack_run=[FAILED], reserve_undo=[UNKNOWN] * 20))
+    assert run_for_hours(saga, 30).state == "compensated"
+    assert script.called.count("reserve.undo") == 21
+
+
 # --- people
 
 

@@ -11,6 +11,7 @@ from payments.events.bus import deliveries_wait
 from payments.events.durable import durable_receiver
 from payments.events.models import StoredEvent
 from payments.models import Payment
+from payments.projections import contracts as balances
 from payments.projections import statistics
 from payments.resilience.signals import BreakerChanged, breaker_changed
 from payments.sagas import engine
@@ -43,6 +44,12 @@ def wake_the_relay(**_: Any) -> None:
 def keep_statistics(events: list[StoredEvent]) -> None:
     """Figures follow the history."""
     statistics.hear(events)
+
+
+@durable_receiver(*balances.SIGNALS, in_batches=True, is_strict=True)
+def keep_contract_balances(events: list[StoredEvent]) -> None:
+    """Balances follow the history; sums can do without no event of it."""
+    balances.hear(events)
 
 
 @durable_receiver(signals.payment_completed, about=lambda event: bool(event.data["contract"]))

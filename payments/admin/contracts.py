@@ -18,6 +18,7 @@ from payments.admin.base import ReadOnlyAdmin, ReadOnlyInline, ReasonForm, deed
 from payments.admin.labels import label, link_to_payment, major
 from payments.models import ApiKey, Contract, Earning, Employee, Invoice
 from payments.money import Money
+from payments.projections.contracts import balance_of
 from payments.services import contracts
 
 _COLOURS = {"open": "warning", "paid": "success"}
@@ -107,7 +108,8 @@ class ContractAdmin(ReadOnlyAdmin):
 
     keeps_log = True
     actions_list = ["write_down"]
-    list_display = ("reference", "client", "sum", "schedule", "next_due_on", "created_at")
+    list_display = ("reference", "client", "sum", "owed", "schedule", "next_due_on", "created_at")
+    list_select_related = ("balance",)
     list_filter = (("schedule", ChoicesDropdownFilter),)
     search_fields = ("reference",)
     inlines = (EmployeeInline, InvoiceInline, EarningInline)
@@ -132,7 +134,7 @@ class ContractAdmin(ReadOnlyAdmin):
 
     @display(description="due and not paid")
     def owed(self, contract: Contract) -> str:
-        return str(contracts.balance(contract))
+        return str(balance_of(contract).money)
 
     @deed("New contract", "Payments pay it by naming its reference.", "add", ContractForm)
     def write_down(self, request: HttpRequest, _: None, form: ContractForm) -> None:

@@ -26,6 +26,7 @@ from payments.admin.timeline import timeline_of
 from payments.crypto.keyring import CannotOpen
 from payments.gateways.registry import configured
 from payments.models import GatewayOperation, Payment
+from payments.projections import customers
 from payments.services import operators
 
 
@@ -84,6 +85,7 @@ class PaymentAdmin(ReadOnlyAdmin):
         "captured",
         "refunded",
         "payer",
+        "payer_so_far",
         "failure",
         "more",
     )
@@ -100,6 +102,7 @@ class PaymentAdmin(ReadOnlyAdmin):
                     ("failure", "contract"),
                     "description",
                     "payer",
+                    "payer_so_far",
                 )
             },
         ),
@@ -142,6 +145,23 @@ class PaymentAdmin(ReadOnlyAdmin):
             return as_lines(payment.customer) or "-"
         except (CannotOpen, InvalidTag):
             return "Sealed under a key that is not in the key ring"
+
+    @display(description="customer so far")
+    def payer_so_far(self, payment: Payment) -> str:
+        if payment.subject_id is None:
+            return "-"
+        found = customers.read([str(payment.subject_id)])
+        return (
+            as_lines(
+                {
+                    currency: f"{tally.successful} of {tally.total} paid, "
+                    f"{major(tally.amount, currency)}, "
+                    f"{major(found.refunded[currency], currency)} given back"
+                    for currency, tally in found.by_currency.items()
+                }
+            )
+            or "-"
+        )
 
     @display(description="failure")
     def failure(self, payment: Payment) -> str:

@@ -4,7 +4,7 @@ from typing import Any
 
 from django.db.models import QuerySet
 from django.http import Http404
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import extend_schema, extend_schema_field
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -12,11 +12,14 @@ from rest_framework.response import Response
 from payments.api import permissions
 from payments.api.filters import Pages
 from payments.api.idempotency import idempotent
+from payments.api.ledger import BALANCE
 from payments.api.serializers import AmountField
 from payments.api.views import PaymentsApi
 from payments.errors import ContractRefused
 from payments.models import ApiKey, Contract, Earning, Employee
 from payments.money import Money
+from payments.projections.contracts import balance_of
+from payments.projections.progress import as_of
 from payments.services import contracts as service
 
 
@@ -52,6 +55,12 @@ class ContractSerializer(serializers.Serializer[Any]):
     starts_on = serializers.DateField()
     next_due_on = serializers.DateField(read_only=True, allow_null=True)
     employees = EmployeeSerializer(many=True, required=False)
+    balance = serializers.SerializerMethodField()
+
+    @extend_schema_field(BALANCE)
+    def get_balance(self, contract: Contract) -> str:
+        """What has fallen due and is not paid; below zero where more was paid."""
+        return balance_of(contract).money.major
 
     def wishes(self) -> dict[str, Any]:
         """Keyword arguments of `create_contract`. Raises InvalidAmount, UnsupportedCurrency."""
@@ -76,6 +85,17 @@ class EarningSerializer(serializers.ModelSerializer[Earning]):
         return Money(earning.amount, earning.currency).major
 
 
+class BalanceSerializer(serializers.Serializer[Any]):
+    """Added up as events come: `as_of` says up to when everything is in it."""
+
+    contract = serializers.UUIDField()
+    currency = serializers.CharField()
+    due = serializers.CharField(help_text="All that has fallen due.")
+    paid = serializers.CharField(help_text="All that was paid, on time, ahead or apart.")
+    balance = serializers.CharField(help_text="What is due and not paid; it may be below zero.")
+    as_of = serializers.DateTimeField()
+
+
 class ContractsView(PaymentsApi):
     """`POST` and `GET /contracts`, `GET /contracts/{id}` and what was earned by it."""
 
@@ -87,7 +107,7 @@ class ContractsView(PaymentsApi):
 
     def visible(self) -> QuerySet[Contract]:
         """One's own contracts, or all for an operator."""
-        contracts = Contract.objects.prefetch_related("employees")
+        contracts = Contract.objects.select_related("balance").prefetch_related("employees")
         if permissions.is_operator(self.request):
             return contracts
         key = self.request.auth
@@ -134,3 +154,25 @@ class EarningsView(ContractsView):
         """What employees earned by this contract, newest first."""
         earned = Earning.objects.filter(contract=self._contract(contract_id))
         return self.page_of(earned.select_related("employee"), EarningSerializer)
+
+
+class BalanceView(ContractsView):
+    """`GET /contracts/{id}/balance`."""
+
+    serializer_class = BalanceSerializer
+
+    @extend_schema(responses=BalanceSerializer)
+    def balance(self, request: Request, contract_id: Any) -> Response:
+        """What has fallen due of a contract, what was paid, and up to when both are known."""
+        known_at = as_of("keep_contract_balances")
+        contract = self._contract(contract_id)
+        sums = balance_of(contract)
+        told = {
+            "contract": contract.pk,
+            "currency": contract.currency,
+            "due": Money(sums.due, contract.currency).major,
+            "paid": Money(sums.paid, contract.currency).major,
+            "balance": sums.money.major,
+            "as_of": known_at,
+        }
+        return Response(BalanceSerializer(told).data)

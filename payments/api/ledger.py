@@ -17,10 +17,10 @@ from payments.api.views import PaymentsApi
 from payments.models import Account, Posting
 from payments.services.balances import Balances, balances_of
 
-_BALANCE = {"type": "string", "pattern": r"^-?\d{1,18}(\.\d{1,6})?$", "example": "-125.50"}
+BALANCE = {"type": "string", "pattern": r"^-?\d{1,18}(\.\d{1,6})?$", "example": "-125.50"}
 _ACCOUNTS = {
     "type": "object",
-    "properties": {account.value: _BALANCE for account in Account},
+    "properties": {account.value: BALANCE for account in Account},
     "required": [account.value for account in Account],
 }
 

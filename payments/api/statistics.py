@@ -1,5 +1,6 @@
 """`GET /stats`: how many, how much, how fast."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from drf_spectacular.utils import extend_schema
@@ -98,15 +99,6 @@ def _owner(request: Request) -> str | None:
 
 
 def _told(found: Statistics) -> dict[str, Any]:
-    by_currency = [
-        {
-            "currency": currency,
-            **_tally(tally),
-            "total_amount": Money(tally.amount, currency).major,
-            "average_amount": figures.average(tally, currency),
-        }
-        for currency, tally in sorted(found.by_currency.items())
-    ]
     by_provider = [
         {"provider": name, **_tally(tally)} for name, tally in sorted(found.by_provider.items())
     ]
@@ -114,11 +106,24 @@ def _told(found: Statistics) -> dict[str, Any]:
     return {
         "total": overall.pop("count"),
         **overall,
-        "by_currency": by_currency,
+        "by_currency": by_currency(found.by_currency),
         "by_provider": by_provider,
         "processing_time": found.processing_time,
         "as_of": found.as_of,
     }
+
+
+def by_currency(tallies: Mapping[str, figures.Tally]) -> list[dict[str, Any]]:
+    """Each currency with its counts and amounts, in their order."""
+    return [
+        {
+            "currency": currency,
+            **_tally(tally),
+            "total_amount": Money(tally.amount, currency).major,
+            "average_amount": figures.average(tally, currency),
+        }
+        for currency, tally in sorted(tallies.items())
+    ]
 
 
 def _tally(tally: figures.Tally) -> dict[str, Any]:

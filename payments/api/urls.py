@@ -4,7 +4,8 @@ from django.urls import re_path
 
 from payments.api import views
 from payments.api.breakers import BreakersView
-from payments.api.contracts import ContractsView, EarningsView
+from payments.api.contracts import BalanceView, ContractsView, EarningsView
+from payments.api.customers import CustomersView
 from payments.api.ledger import BalancesView, PostingsView
 from payments.api.returns import come_back
 from payments.api.statistics import StatisticsView
@@ -39,6 +40,16 @@ urlpatterns = [
         rf"^/contracts/{_CONTRACT}/earnings/?$",
         EarningsView.as_view({"get": "earnings"}),
         name="earnings",
+    ),
+    re_path(
+        rf"^/contracts/{_CONTRACT}/balance/?$",
+        BalanceView.as_view({"get": "balance"}),
+        name="contract-balance",
+    ),
+    re_path(
+        r"^/customers/(?P<customer>[^/]{1,100})/history/?$",
+        CustomersView.as_view({"get": "history"}),
+        name="customer-history",
     ),
     re_path(r"^/health/?$", views.HealthView.as_view({"get": "retrieve"}), name="health"),
     re_path(r"^/circuit-breaker/stats/?$", BreakersView.as_view({"get": "stats"}), name="breakers"),

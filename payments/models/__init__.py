@@ -9,7 +9,7 @@ from payments.models.idempotency import IdempotencyKey
 from payments.models.ledger import Account, Posting, PostingKind
 from payments.models.operation import GatewayName, GatewayOperation
 from payments.models.payment import Payment
-from payments.models.projection import DailyFigures, PaymentStanding
+from payments.models.projection import ContractBalance, DailyFigures, PaymentStanding
 from payments.models.refund import Dispute, Refund
 from payments.models.saga import SagaRun, SagaStep
 from payments.models.settlement import Discrepancy
@@ -21,6 +21,7 @@ __all__ = [
     "ApiKey",
     "BreakerControl",
     "Contract",
+    "ContractBalance",
     "DailyFigures",
     "Delivery",
     "Discrepancy",

@@ -2,11 +2,15 @@
 
 from django.db import models
 
+from payments.models.contract import Contract
+from payments.money import Money
+
 
 class PaymentStanding(models.Model):
     """What statistics have counted of one payment, and up to which of its events they have heard.
 
     Amounts are minor units of `currency`. `day` is the day on which it was created, in UTC.
+    `subject` is whose payment it is: the id of the customer's key, which means nothing without it.
     """
 
     class Standing(models.TextChoices):
@@ -24,12 +28,19 @@ class PaymentStanding(models.Model):
     provider = models.CharField(max_length=20, blank=True)
     standing = models.CharField(max_length=10, choices=Standing)
     amount = models.BigIntegerField(default=0)
+    refunded = models.BigIntegerField(default=0)
+    subject = models.CharField(max_length=36, blank=True, default="")
     milliseconds = models.PositiveBigIntegerField(null=True)
 
     class Meta:
         app_label = "payments"
         indexes = [
-            models.Index(fields=["owner", "day", "currency", "provider"], name="standing_by_cell")
+            models.Index(fields=["owner", "day", "currency", "provider"], name="standing_by_cell"),
+            models.Index(
+                fields=["subject", "day"],
+                condition=~models.Q(subject=""),
+                name="standing_by_customer",
+            ),
         ]
 
     def __str__(self) -> str:
@@ -65,3 +76,33 @@ class DailyFigures(models.Model):
 
     def __str__(self) -> str:
         return f"{self.day} {self.currency} {self.provider}"
+
+
+class ContractBalance(models.Model):
+    """What fell due of one contract and what was paid, up to which of its events.
+
+    Amounts are minor units of `currency`.
+    """
+
+    contract = models.OneToOneField(
+        Contract,
+        models.DO_NOTHING,
+        primary_key=True,
+        db_constraint=False,  # made from events alone
+        related_name="balance",
+    )
+    sequence = models.PositiveBigIntegerField()
+    currency = models.CharField(max_length=3)
+    due = models.BigIntegerField(default=0)
+    paid = models.BigIntegerField(default=0)
+
+    class Meta:
+        app_label = "payments"
+
+    def __str__(self) -> str:
+        return f"{self.contract_id}: {self.money}"
+
+    @property
+    def money(self) -> Money:
+        """What has fallen due and is not paid; below zero where more was paid."""
+        return Money(self.due - self.paid, self.currency)

@@ -5,13 +5,12 @@ from dataclasses import astuple, dataclass, field
 from datetime import date, datetime
 from operator import add
 
-from django.db.models import Min, QuerySet, Sum
-from django.utils import timezone
+from django.db.models import QuerySet, Sum
 
-from payments.events.models import Delivery
 from payments.models import DailyFigures
 from payments.money import Money
 from payments.projections.durations import percentile
+from payments.projections.progress import as_of
 
 _COUNTS = ("pending", "successful", "failed")
 
@@ -89,8 +88,8 @@ class Statistics:
 
 
 def read(chosen: Chosen) -> Statistics:
-    """Add the days up. `as_of` comes first: what is counted meanwhile may be in it, or not."""
-    found = Statistics(as_of())
+    """Add the days up."""
+    found = Statistics(as_of("keep_statistics"))
     sums = {name: Sum(name) for name in (*_COUNTS, "amount", "milliseconds")}
     kinds = chosen.rows().order_by().values_list("currency", "provider")
     for currency, provider, *counts, milliseconds in kinds.annotate(**sums):
@@ -104,13 +103,6 @@ def read(chosen: Chosen) -> Statistics:
     for durations in chosen.rows().exclude(durations={}).values_list("durations", flat=True):
         found.durations.update(durations)
     return found
-
-
-def as_of() -> datetime:
-    """Up to when everything is counted: the first event that still waits to be, or now."""
-    waiting = Delivery.objects.filter(handler="keep_statistics", next_try_at__isnull=False)
-    first = waiting.aggregate(first=Min("event__timestamp"))["first"]
-    return first or timezone.now()
 
 
 def average(tally: Tally, currency: str) -> str:

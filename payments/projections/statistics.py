@@ -5,10 +5,8 @@ Each event says where the payment stands, so hearing one again counts nothing tw
 writes locks the payment's row first, then the cells in their order.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from datetime import UTC, timedelta
-from itertools import groupby, islice
-from operator import attrgetter
 from typing import Any
 
 from django.db import transaction
@@ -16,10 +14,11 @@ from django.db.models import Count, Q, Sum
 from django.utils.dateparse import parse_datetime
 
 from payments import signals
-from payments.events.models import StoredEvent, Stream
+from payments.events.models import StoredEvent
 from payments.events.signal import signal_named
 from payments.models import DailyFigures, PaymentStanding
 from payments.money import Money
+from payments.projections.anew import Histories
 from payments.projections.durations import added, bucket_of
 from payments.signals import PaymentFacts
 from payments.statuses import PaymentStatus
@@ -31,7 +30,10 @@ SIGNALS = (
     signals.payment_failed,
     signals.payment_cancelled,
     signals.payment_expired,
+    signals.refund_succeeded,
+    signals.refund_failed,
 )
+COUNTED = "payments"
 Standing = PaymentStanding.Standing
 _STANDINGS = dict.fromkeys(PaymentStatus, Standing.PENDING) | {
     PaymentStatus.COMPLETED: Standing.SUCCESSFUL,
@@ -44,8 +46,8 @@ _STANDINGS = dict.fromkeys(PaymentStatus, Standing.PENDING) | {
 }
 _CELL = ("owner", "day", "currency", "provider")
 _COUNTED = (*_CELL, "standing", "amount", "milliseconds")
+_KEPT = ("sequence", *_COUNTED, "subject", "refunded")
 _Move = tuple[PaymentStanding | None, PaymentStanding]
-_MANY = 500
 
 
 def hear(events: list[StoredEvent]) -> None:
@@ -53,8 +55,7 @@ def hear(events: list[StoredEvent]) -> None:
 
     Each is of another payment.
     """
-    held = PaymentStanding.objects.select_for_update().order_by("pk")
-    known = {str(row.pk): row for row in held.filter(pk__in=[e.aggregate_id for e in events])}
+    known = _histories.held(event.aggregate_id for event in events)
     moves: list[_Move] = []
     for event in events:
         before = known.get(event.aggregate_id)
@@ -79,6 +80,8 @@ def _after(before: PaymentStanding | None, event: StoredEvent) -> PaymentStandin
         provider=facts.provider or (before.provider if before else ""),
         standing=standing,
         amount=Money.parse(facts.amount_captured, facts.currency).amount if is_paid else 0,
+        subject=facts.subject_id or (before.subject if before else ""),
+        refunded=Money.parse(facts.amount_refunded, facts.currency).amount,
         milliseconds=known if known is not None or not is_paid else _duration(facts, event),
     )
 
@@ -141,7 +144,7 @@ def _write(standings: list[PaymentStanding]) -> None:
         standings,
         update_conflicts=True,
         unique_fields=["payment_id"],
-        update_fields=("sequence", *_COUNTED),
+        update_fields=_KEPT,
     )
 
 
@@ -153,48 +156,14 @@ def rebuild() -> Iterator[int]:
 
     Payments first, then the cells from them. It may be cut off anywhere and begun again.
     """
-    types = [signal.name for signal in SIGNALS]
-    events = StoredEvent.objects.filter(type__in=types, aggregate_type="payment")
-    in_order = events.order_by("aggregate_id", "sequence").iterator(chunk_size=2000)
-    anew = (_folded(each) for _, each in groupby(in_order, attrgetter("aggregate_id")))
-    while batch := list(islice(anew, _MANY)):
-        _put_right(batch)
-        yield len(batch)
-    _forget_strangers()
+    yield from _histories.replay()
     for cell in _all_cells():
         _recount(cell)
 
 
-def payments_known() -> int:
+def known() -> int:
     """How many payments a rebuild has to read."""
-    return Stream.objects.filter(aggregate_type="payment").count()
-
-
-def _folded(events: Iterable[StoredEvent]) -> PaymentStanding:
-    standing = None
-    for event in events:
-        standing = _after(standing, event)
-    assert standing is not None  # noqa: S101 - a group has a member
-    return standing
-
-
-def _put_right(batch: list[PaymentStanding]) -> None:
-    """Write these, except where more was heard since they were read."""
-    with transaction.atomic():
-        held = PaymentStanding.objects.select_for_update().order_by("pk")
-        newer = {str(row.pk): row.sequence for row in held.filter(pk__in=[b.pk for b in batch])}
-        ours = [each for each in batch if newer.get(str(each.pk), 0) <= each.sequence]
-        _write(ours)
-
-
-def _forget_strangers() -> None:
-    """Rows of payments that have no history."""
-    known = Stream.objects.filter(aggregate_type="payment").values_list("aggregate_id", flat=True)
-    ids = PaymentStanding.objects.order_by("pk").values_list("pk", flat=True).iterator()
-    while batch := list(islice(ids, _MANY)):
-        names = {str(pk) for pk in batch}
-        strangers = names - set(known.filter(aggregate_id__in=names))
-        PaymentStanding.objects.filter(pk__in=strangers).delete()
+    return _histories.count()
 
 
 def _all_cells() -> set[tuple[Any, ...]]:
@@ -218,3 +187,6 @@ def _recount(cell: tuple[Any, ...]) -> None:
         for took, count in measured.values_list("milliseconds").annotate(count=Count("pk")):
             durations = added(durations, bucket_of(took), count)
         DailyFigures.objects.filter(pk=figures.pk).update(**sums, durations=durations)
+
+
+_histories = Histories(PaymentStanding, "payment", SIGNALS, _after, _write)

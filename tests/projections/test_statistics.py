@@ -21,6 +21,7 @@ from payments.money import Money
 from payments.projections import figures
 from payments.projections.durations import added, bucket_of, percentile
 from payments.projections.figures import Chosen
+from payments.projections.progress import as_of
 from payments.services.payments import create_payment
 from tests.callers import caller
 from tests.payments.test_settle import NEWS, SOURCES, begin, new_payment, paid, settled
@@ -100,7 +101,7 @@ def test_what_was_destroyed_or_invented_is_mended_by_making_it_anew() -> None:
 
 
 def test_a_projection_that_nobody_knows_is_an_error_with_those_there_are() -> None:
-    with pytest.raises(CommandError, match="there are: statistics"):
+    with pytest.raises(CommandError, match="there are: contracts, statistics"):
         rebuild("nonsense")
 
 
@@ -109,9 +110,9 @@ def test_what_waits_to_be_counted_shows_in_as_of() -> None:
     with time_machine.travel(start, tick=False):
         new_payment()
     with time_machine.travel(start + timedelta(hours=1), tick=False):
-        assert figures.as_of() == start
+        assert as_of("keep_statistics") == start
         tasks.deliver_events()
-        assert figures.as_of() == start + timedelta(hours=1)
+        assert as_of("keep_statistics") == start + timedelta(hours=1)
 
 
 def test_hearing_an_event_again_counts_nothing_twice() -> None:

@@ -8,9 +8,10 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from payments.management.arguments import with_progress
-from payments.projections import statistics
+from payments.projections import contracts, statistics
 
-_PROJECTIONS = {"statistics": statistics}
+# Customers' histories are read from what statistics keep of each payment.
+_PROJECTIONS = {"contracts": contracts, "statistics": statistics}
 
 
 def _known() -> str:
@@ -33,8 +34,7 @@ class Command(BaseCommand):
             self._rebuild(name)
 
     def _rebuild(self, name: str) -> None:
-        projection = _PROJECTIONS[name]
-        total = projection.payments_known()
+        projection: Any = _PROJECTIONS[name]
         steps = (1 for count in projection.rebuild() for _ in range(count))
-        done = sum(with_progress(steps, total, "payments", self.stderr))
-        self.stdout.write(f"{name}: {done} payments counted anew.")
+        bar = with_progress(steps, projection.known(), projection.COUNTED, self.stderr)
+        self.stdout.write(f"{name}: {sum(bar)} {projection.COUNTED} counted anew.")

@@ -6,7 +6,7 @@ import structlog
 from django.db import DatabaseError, transaction
 from django.dispatch import receiver
 
-from payments import signals
+from payments import remembered, signals
 from payments.events.bus import deliveries_wait
 from payments.events.durable import durable_receiver
 from payments.events.models import StoredEvent
@@ -42,8 +42,9 @@ def wake_the_relay(**_: Any) -> None:
 
 @durable_receiver(*statistics.SIGNALS, in_batches=True)
 def keep_statistics(events: list[StoredEvent]) -> None:
-    """Figures follow the history."""
-    statistics.hear(events)
+    """Figures follow the history, and what was told of them before is told no longer."""
+    concerned = statistics.hear(events)
+    transaction.on_commit(lambda: remembered.forget(concerned), robust=True)
 
 
 @durable_receiver(*balances.SIGNALS, in_batches=True, is_strict=True)

@@ -13,6 +13,7 @@ from django.core.management.color import Style
 from django.db import connection
 from pytest_django import DjangoDbBlocker, Settings
 
+from payments import remembered
 from payments.events.guards import AppendOnly
 from payments.resilience import registry
 from payments.services.breakers import make_breaker
@@ -88,6 +89,7 @@ def _empty_cache(settings: Settings) -> None:
     """A prefix of its own for each test; clearing would empty the whole Redis database."""
     settings.REDIS_KEY_PREFIX = prefix = f"{settings.REDIS_KEY_PREFIX}-{uuid4().hex}"
     settings.CACHES = {"default": settings.CACHES["default"] | {"KEY_PREFIX": prefix}}
+    remembered.start_anew()
     registry.configure(make_breaker)  # none of them has seen a call yet
 
 

@@ -14,6 +14,8 @@ from payments.models import ApiKey
 from payments.money import Money
 from payments.projections import figures
 from payments.projections.figures import Chosen, Statistics
+from payments.projections.statistics import EVERYBODY, merchant
+from payments.remembered import recall
 
 
 class ChosenSerializer(serializers.Serializer[Any]):
@@ -88,7 +90,13 @@ class StatisticsView(PaymentsApi):
         wanted = ChosenSerializer(data=request.query_params.dict())
         wanted.is_valid(raise_exception=True)
         chosen = Chosen(owner=_owner(request), **wanted.validated_data)
-        return Response(_told(figures.read(chosen)))
+        return Response(tell(chosen))
+
+
+def tell(chosen: Chosen) -> dict[str, Any]:
+    """The answer to a question, worked out or remembered."""
+    who = EVERYBODY if chosen.owner is None else merchant(chosen.owner)
+    return recall("stats", who, repr(chosen), lambda: _told(figures.read(chosen)))
 
 
 def _owner(request: Request) -> str | None:

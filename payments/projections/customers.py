@@ -59,8 +59,8 @@ def read(subjects: Collection[str]) -> History:
     )
     for each in sorted(sums, key=lambda row: row["currency"]):
         currency = each["currency"]
-        standings = [each[name.value] for name in Standing]
-        found.by_currency[currency] = Tally(*standings, each["captured"])
+        standings = {name.value: each[name.value] for name in Standing}
+        found.by_currency[currency] = Tally(**standings, amount=each["captured"])
         found.refunded[currency] = each["given_back"]
         found.first_on = min(found.first_on or each["first_on"], each["first_on"])
         found.last_on = max(found.last_on or each["last_on"], each["last_on"])

@@ -5,7 +5,7 @@ Each event says where the payment stands, so hearing one again counts nothing tw
 writes locks the payment's row first, then the cells in their order.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import UTC, timedelta
 from typing import Any
 
@@ -34,6 +34,7 @@ SIGNALS = (
     signals.refund_failed,
 )
 COUNTED = "payments"
+EVERYBODY = "everybody"
 Standing = PaymentStanding.Standing
 _STANDINGS = dict.fromkeys(PaymentStatus, Standing.PENDING) | {
     PaymentStatus.COMPLETED: Standing.SUCCESSFUL,
@@ -50,10 +51,10 @@ _KEPT = ("sequence", *_COUNTED, "subject", "refunded")
 _Move = tuple[PaymentStanding | None, PaymentStanding]
 
 
-def hear(events: list[StoredEvent]) -> None:
+def hear(events: list[StoredEvent]) -> set[str]:
     """Count payments where these events say that they stand, in the caller's transaction.
 
-    Each is of another payment.
+    Each is of another payment. Answers about whom something else is to be told from now on.
     """
     known = _histories.held(event.aggregate_id for event in events)
     moves: list[_Move] = []
@@ -63,6 +64,25 @@ def hear(events: list[StoredEvent]) -> None:
             moves.append((before, _after(before, event)))
     _count_all(moves)
     _write([after for _, after in moves])
+    return concerned(after for _, after in moves)
+
+
+def concerned(payments: Iterable[PaymentStanding]) -> set[str]:
+    """The merchants and customers of these payments, and everybody, as `remembered` names them."""
+    about = {EVERYBODY}
+    for each in payments:
+        about |= {merchant(each.owner), customer(each.subject)}
+    return about
+
+
+def merchant(owner: str) -> str:
+    """A merchant, as `remembered` names them."""
+    return f"merchant:{owner}"
+
+
+def customer(subject: str) -> str:
+    """A customer, as `remembered` names them."""
+    return f"customer:{subject}"
 
 
 def _after(before: PaymentStanding | None, event: StoredEvent) -> PaymentStanding:

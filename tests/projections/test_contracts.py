@@ -7,7 +7,6 @@ from uuid import uuid4
 
 import pytest
 from django.core.management import call_command
-from django.test import Client
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -137,7 +136,7 @@ def test_an_event_that_could_not_be_heard_keeps_later_ones_waiting() -> None:
 
 
 def test_a_merchant_reads_what_is_owed_and_up_to_when_it_is_known() -> None:
-    merchant: Any = caller("payments:read")
+    merchant = caller("payments:read")
     ApiKey.objects.update(owner_id=OWNER)
     made = two_weeks_and_a_payment()
     address = f"/payments/v2/contracts/{made.pk}"
@@ -154,5 +153,4 @@ def test_a_merchant_reads_what_is_owed_and_up_to_when_it_is_known() -> None:
     pay("rent-7", 270_01)
     deliver()
     assert merchant.get(address).json()["balance"] == "-0.01"
-    stranger: Client = caller("payments:read")  # type: ignore[assignment]
-    assert stranger.get(f"{address}/balance").status_code == 404
+    assert caller("payments:read").get(f"{address}/balance").status_code == 404

@@ -44,7 +44,8 @@ def give_back(payment: Payment, amount: int, *outcomes: Outcome) -> None:
 
 def demand_the_truth(customer: str) -> None:
     found = customers.read(customers.keys_of(customer, OWNER))
-    theirs = Payment.objects.filter(subject__in=customers.keys_of(customer, OWNER))
+    keys = SubjectKey.objects.filter(pk__in=customers.keys_of(customer, OWNER))
+    theirs = Payment.objects.filter(subject__in=keys)
     for currency, tally in found.by_currency.items():
         payments = theirs.filter(currency=currency)
         assert tally.total == payments.count()

@@ -7,6 +7,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
+from payments import remembered
 from payments.management.arguments import with_progress
 from payments.projections import contracts, statistics
 
@@ -32,6 +33,7 @@ class Command(BaseCommand):
             raise CommandError(f"No projection is called {unknown[0]!r}; {_known()}.")
         for name in names:
             self._rebuild(name)
+        remembered.forget_all()
 
     def _rebuild(self, name: str) -> None:
         projection: Any = _PROJECTIONS[name]

@@ -2,8 +2,15 @@
 
 import os
 
+from django.conf import settings
 from django.core.wsgi import get_wsgi_application
 
+from config.counting import count_in
+
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
+
+# Before anything counts: the folder's name is read once.
+if settings.MONITORING_ENABLED:
+    count_in(settings.VAR / "metrics")
 
 application = get_wsgi_application()

@@ -8,3 +8,7 @@ class MonitoringConfig(AppConfig):
 
     name = "monitoring"
     default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        """Begin to listen."""
+        from monitoring import receivers  # noqa: F401, PLC0415 - they register

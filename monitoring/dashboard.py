@@ -1,5 +1,6 @@
 """The operators' first page: what waits for a person, and what happened last."""
 
+from dataclasses import dataclass
 from typing import Any
 
 from django.db.models import QuerySet
@@ -18,49 +19,65 @@ def figures(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
     """What the first page shows to who may see it."""
     shown: dict[str, Any] = {"title": "Today"}
     if request.user.has_perm("payments.view_payment"):
-        shown |= {"concerns": _concerns(), "latest": _latest()}
+        shown |= {"concerns": [_shown(each) for each in concerns()], "latest": _latest()}
     return context | shown
 
 
-def _concerns() -> list[dict[str, Any]]:
+@dataclass(frozen=True, slots=True)
+class Concern:
+    """What waits for a person: `rows` of it, and the page of the console that lists them."""
+
+    name: str
+    meaning: str
+    rows: QuerySet[Any]
+    model: str
+    query: str
+
+    def count(self) -> int:
+        """How many, up to a thousand: nobody is helped by counting on."""
+        return self.rows.order_by()[:_COUNTED_AT_MOST].count()
+
+
+def concerns() -> list[Concern]:
+    """Everything that waits for a person."""
     events = PaymentWebhookEvent.objects
     return [
-        _concern(
+        Concern(
             "Open discrepancies",
             "A provider told what our records forbid",
             Discrepancy.objects.filter(resolved_at__isnull=True),
             "payments_discrepancy",
             "state=open",
         ),
-        _concern(
+        Concern(
             "Failed webhooks",
             "Could not be applied; the provider sends them again",
             events.filter(status="failed"),
             "webhooks_paymentwebhookevent",
             "status__exact=failed",
         ),
-        _concern(
+        Concern(
             "Parked webhooks",
             "Unreadable, or about nothing of ours",
             events.filter(status="parked"),
             "webhooks_paymentwebhookevent",
             "status__exact=parked",
         ),
-        _concern(
+        Concern(
             "Overdue checks",
             "Nobody asks the providers: are worker and scheduler running?",
             overdue(Payment.objects.all()),
             "payments_payment",
             "checks=overdue",
         ),
-        _concern(
+        Concern(
             "Dead deliveries",
             "A receiver could not be told of an event, however often it was tried",
             Delivery.objects.filter(status="dead"),
             "payments_delivery",
             "status__exact=dead",
         ),
-        _concern(
+        Concern(
             "Stuck sagas",
             "Nobody knows what became of a step, or it cannot be undone",
             SagaRun.objects.filter(state="stuck"),
@@ -70,16 +87,14 @@ def _concerns() -> list[dict[str, Any]]:
     ]
 
 
-def _concern(
-    title: str, meaning: str, rows: QuerySet[Any], model: str, query: str
-) -> dict[str, Any]:
-    count = rows.order_by()[:_COUNTED_AT_MOST].count()
+def _shown(concern: Concern) -> dict[str, Any]:
+    count = concern.count()
     return {
-        "title": title,
-        "meaning": meaning,
+        "title": concern.name,
+        "meaning": concern.meaning,
         "count": f"{count}+" if count == _COUNTED_AT_MOST else str(count),
         "is_calm": count == 0,
-        "link": f"{reverse(f'admin:{model}_changelist')}?{query}",
+        "link": f"{reverse(f'admin:{concern.model}_changelist')}?{concern.query}",
     }
 
 

@@ -1,4 +1,4 @@
-"""Health, and the first page."""
+"""Health, figures, and the first page."""
 
 from django.urls import re_path
 
@@ -7,6 +7,7 @@ from monitoring.api import OperatorsHealthView, ProviderHealthView
 
 urlpatterns = [
     re_path(r"^$", views.home, name="home"),
+    re_path(r"^metrics/?$", views.metrics, name="metrics"),
     re_path(r"^health/live/?$", views.live, name="live"),
     re_path(r"^health/(?:ready|startup)/?$", views.ready, name="ready"),
     re_path(r"^health/?$", views.ready, name="health-overview"),

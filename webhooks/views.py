@@ -24,6 +24,7 @@ from webhooks import admission, inbox, roads
 from webhooks.admission import Refused
 from webhooks.diagnosis import diagnosed
 from webhooks.models import PaymentWebhookEvent
+from webhooks.signals import webhook_answered
 
 log = structlog.get_logger(__name__)
 _Opener = Callable[[Gateway, bytes], list[GatewayEvent]]
@@ -64,7 +65,7 @@ def receive_generic(request: HttpRequest) -> JsonResponse:
 
     if wait := seconds_to_wait(request, "generic_webhook", client_address(request)):
         refused = Refused(429, "rate_limited", f"Try again in {wait} s.", "", wait)
-        return _refusal(admission.reported(request, provider[:20], refused))
+        return _refusal(provider, admission.reported(request, provider[:20], refused))
     # What a forwarded header says of itself was not verified here.
     return _answered(request, provider, opened, lambda gateway: gateway.proves_body)
 
@@ -82,14 +83,17 @@ def _answered(
         gateway = _gateway(provider)
         admission.demand_known_source(request, gateway.name)
         delivery = _delivery(request, gateway, is_proven=proves(gateway))
-        return JsonResponse(_processed(gateway, delivery, opened))
+        told = _processed(gateway, delivery, opened)
     except Refused as refused:
-        return _refusal(admission.reported(request, provider[:20], refused))
+        return _refusal(provider, admission.reported(request, provider[:20], refused))
     except DatabaseError:
-        return _refusal(Refused(503, "service_unavailable", "Send it again shortly.", "", 5))
+        later = Refused(503, "service_unavailable", "Send it again shortly.", "", 5)
+        return _refusal(provider, later)
     except Exception:
         log.exception("webhook_not_processed", provider=provider[:20])
-        return _refusal(Refused(500, "processing_failed", "It is kept; send it again."))
+        return _refusal(provider, Refused(500, "processing_failed", "It is kept; send it again."))
+    _announce(provider, told["status"])
+    return JsonResponse(told)
 
 
 def _gateway(provider: str) -> Gateway:
@@ -138,12 +142,18 @@ def _taken_in(delivery: inbox.Delivery, event: GatewayEvent) -> str:
         raise Refused(503, "service_unavailable", "Send it again shortly.", why, 5) from None
 
 
-def _refusal(refused: Refused) -> JsonResponse:
+def _refusal(provider: str, refused: Refused) -> JsonResponse:
+    _announce(provider, refused.code)
     body = error_body(refused.status, refused.code, refused.detail)
     response = JsonResponse(body, status=refused.status)
     if refused.retry_after:
         response["Retry-After"] = str(refused.retry_after)
     return response
+
+
+def _announce(provider: str, answer: str) -> None:
+    named = provider if provider in settings.PROVIDERS else "unknown"
+    webhook_answered.send_robust(sender=None, provider=named, answer=answer)
 
 
 @csrf_exempt

@@ -1,0 +1,91 @@
+"""Reads figures from the records when somebody asks for `/metrics`; each read has an index."""
+
+from collections.abc import Iterable, Iterator
+
+from django.db import DatabaseError
+from django.db.models import Count, Min
+from django.utils import timezone
+from prometheus_client.core import Metric
+from prometheus_client.registry import Collector
+
+from monitoring.dashboard import concerns
+from monitoring.metrics import breaker_calls, read_now
+from payments.models import Delivery
+from payments.projections import figures
+from payments.projections.figures import Chosen
+from payments.resilience.storage import BreakerState, Scope
+from payments.services import breakers
+from webhooks.models import PaymentWebhookEvent
+
+_UNSETTLED = ("processing", "failed", "parked")
+_NOT_DONE = ("ready", "leased", "dead", "parked")
+_OPENNESS = {BreakerState.CLOSED: 0, BreakerState.HALF_OPEN: 0.5, BreakerState.OPEN: 1}
+
+
+class Records(Collector):
+    """Everything that is read; where the database does not answer, that alone is told."""
+
+    def collect(self) -> Iterator[Metric]:
+        yield from _breakers()
+        readable = read_now("records_readable")
+        try:
+            told = [*_payments(), *_webhooks(), *_deliveries(), *_concerns()]
+        except DatabaseError:
+            told = []
+        readable.add_metric((), 1 if told else 0)
+        yield from (readable, *told)
+
+
+def _payments() -> Iterable[Metric]:
+    found = figures.read(Chosen())
+    payments, captured = read_now("payments"), read_now("captured_minor_units")
+    for currency, tally in sorted(found.by_currency.items()):
+        for standing in ("pending", "successful", "failed"):
+            payments.add_metric((currency, standing), getattr(tally, standing))
+        captured.add_metric((currency,), tally.amount)
+    age = read_now("statistics_age_seconds")
+    age.add_metric((), (timezone.now() - found.as_of).total_seconds())
+    return payments, captured, age
+
+
+def _webhooks() -> Iterable[Metric]:
+    events = PaymentWebhookEvent.objects.filter(status__in=_UNSETTLED).order_by()
+    counts = dict(events.values_list("status").annotate(Count("pk")))
+    gauge = read_now("webhook_events")
+    for status in _UNSETTLED:
+        gauge.add_metric((status,), counts.get(status, 0))
+    return (gauge,)
+
+
+def _deliveries() -> Iterable[Metric]:
+    rows = Delivery.objects.filter(status__in=_NOT_DONE).order_by()
+    told = rows.values_list("status").annotate(Count("pk"), Min("next_try_at"))
+    found = {status: (count, due_at) for status, count, due_at in told}
+    waiting = read_now("event_deliveries")
+    for status in _NOT_DONE:
+        waiting.add_metric((status,), found.get(status, (0, None))[0])
+    oldest = read_now("event_delivery_oldest_seconds")
+    now = timezone.now()
+    due_at = found.get("ready", (0, None))[1] or now
+    oldest.add_metric((), max(0.0, (now - due_at).total_seconds()))
+    return waiting, oldest
+
+
+def _concerns() -> Iterable[Metric]:
+    gauge = read_now("concerns")
+    for concern in concerns():
+        gauge.add_metric((concern.name,), concern.count())
+    return (gauge,)
+
+
+def _breakers() -> Iterable[Metric]:
+    """Where each process has its own there is no one state: none is told."""
+    openness, calls = read_now("breaker_open"), breaker_calls()
+    for breaker in breakers.all_breakers():
+        now = breaker.statistics()
+        if now.scope is not Scope.SHARED:
+            continue
+        openness.add_metric((now.name,), _OPENNESS[now.state])
+        for outcome in ("successes", "failures", "timeouts", "rejects"):
+            calls.add_metric((now.name, outcome), getattr(now.totals, outcome))
+    return openness, calls

@@ -20,6 +20,8 @@ _SQLITE_OPTIONS = {
     ),
 }
 _REDIS_PATIENCE = {"socket_connect_timeout": 0.25, "socket_timeout": 0.25}
+# Nobody needs the replica enough to wait for it: there is the primary.
+_REPLICA_PATIENCE = {"connect_timeout": 1, "tcp_user_timeout": 3000}
 
 # A worker asks for a second at a time; whoever sends must not wait for a broker that hangs.
 _BROKER_PATIENCE = {"socket_connect_timeout": 2, "socket_timeout": 2}
@@ -43,6 +45,19 @@ def database(env: Environment, folder: Path) -> dict[str, Any]:
 
 
 _DATABASE_SCHEMES = ("postgres", "postgresql", "sqlite")
+
+
+def databases(env: Environment, folder: Path) -> dict[str, dict[str, Any]]:
+    """The primary, and the replica of DATABASE_REPLICA_URL where there is one."""
+    found = {"default": database(env, folder)}
+    address = env.read("DATABASE_REPLICA_URL", parsers.address_of(*_DATABASE_SCHEMES[:2]), "")
+    if not address:
+        return found
+    if found["default"]["ENGINE"].endswith("sqlite3"):
+        env.refuse("DATABASE_REPLICA_URL", "its primary is no PostgreSQL; set DATABASE_URL too")
+    through_proxy = not env.flag("DATABASE_SERVER_SIDE_BINDING", default=True)
+    config = _on_postgresql(environ.Env.db_url_config(address), through_proxy=through_proxy)
+    return found | {"replica": config | {"OPTIONS": config["OPTIONS"] | _REPLICA_PATIENCE}}
 
 
 def _database_parts(env: Environment) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from django.db import Error, connection
 from django.db.migrations.executor import MigrationExecutor
 from redis.exceptions import RedisError
 
+from payments import replica
 from payments.resilience import registry
 
 
@@ -34,9 +35,18 @@ def _breakers() -> None:
         raise RuntimeError("each process decides alone; their Redis does not answer")
 
 
+def _replica() -> None:
+    if replica.is_configured() and not replica.keeps_up():
+        raise RuntimeError("away or too far behind; the primary answers for it")
+
+
 # Without these we cannot serve; without the rest we are only slower.
 NEEDED: dict[str, Callable[[], None]] = {"database": _database, "migrations": _migrations}
-HELPFUL: dict[str, Callable[[], None]] = {"cache": _cache, "breakers": _breakers}
+HELPFUL: dict[str, Callable[[], None]] = {
+    "cache": _cache,
+    "breakers": _breakers,
+    "replica": _replica,
+}
 
 
 def checked(checks: dict[str, Callable[[], None]]) -> dict[str, str]:

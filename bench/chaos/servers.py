@@ -47,11 +47,17 @@ class Postgres:
 
     def start(self) -> None:
         """Make an empty one, and wait until it answers."""
+        self._prepare()
+        self._run("initdb", "--username", "ballast", "--auth", "trust", "--encoding", "UTF8")
+        self._listen()
+
+    def _prepare(self) -> None:
         self._folder.mkdir(mode=0o700)
         if _is_root():
             shutil.chown(self._folder, "postgres", "postgres")
         self._log.touch()
-        self._run("initdb", "--username", "ballast", "--auth", "trust", "--encoding", "UTF8")
+
+    def _listen(self) -> None:
         with (self._folder / "postgresql.conf").open("a") as settings:
             settings.write(_SETTINGS.format(port=self._port))
         self._run("pg_ctl", "start", "--wait", "--silent")

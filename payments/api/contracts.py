@@ -11,6 +11,7 @@ from rest_framework.response import Response
 
 from payments.api import permissions
 from payments.api.filters import Pages
+from payments.api.freshness import may_lag
 from payments.api.idempotency import idempotent
 from payments.api.ledger import BALANCE
 from payments.api.serializers import AmountField
@@ -127,6 +128,7 @@ class ContractsView(PaymentsApi):
         return Response(ContractSerializer(made).data, status=201)
 
     @extend_schema(responses=ContractSerializer(many=True))
+    @may_lag
     def list(self, request: Request) -> Response:
         """The contracts, newest first."""
         return self.page_of(self.visible(), ContractSerializer)
@@ -150,6 +152,7 @@ class EarningsView(ContractsView):
     serializer_class = EarningSerializer
 
     @extend_schema(responses=EarningSerializer(many=True))
+    @may_lag
     def earnings(self, request: Request, contract_id: Any) -> Response:
         """What employees earned by this contract, newest first."""
         earned = Earning.objects.filter(contract=self._contract(contract_id))

@@ -9,6 +9,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from payments.api import permissions
+from payments.api.freshness import only_reads
 from payments.api.statistics import CurrencySerializer, by_currency
 from payments.api.views import PaymentsApi
 from payments.models import ApiKey
@@ -41,6 +42,7 @@ class CustomersView(PaymentsApi):
     serializer_class = CustomerHistorySerializer
 
     @extend_schema(responses=CustomerHistorySerializer)
+    @only_reads
     def history(self, request: Request, customer: str) -> Response:
         """How much a customer paid, named by your own id for them, as payments name them."""
         subjects = self._subjects(customer)

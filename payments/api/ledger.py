@@ -11,6 +11,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from payments.api.filters import BalancesFilter, PostingPages
+from payments.api.freshness import may_lag
 from payments.api.permissions import visible_postings
 from payments.api.serializers import AmountField
 from payments.api.views import PaymentsApi
@@ -78,6 +79,7 @@ class BalancesView(PaymentsApi):
         responses=inline_serializer("AllBalances", {"results": BalancesSerializer(many=True)}),
         filters=True,
     )
+    @may_lag
     def read(self, request: Request) -> Response:
         """What is on the accounts now: the caller's own; for an operator every merchant's."""
         postings: Any = self.filter_queryset(self.get_queryset())

@@ -9,6 +9,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from payments.api import permissions
+from payments.api.freshness import only_reads
 from payments.api.views import PaymentsApi
 from payments.models import ApiKey
 from payments.money import Money
@@ -85,6 +86,7 @@ class StatisticsView(PaymentsApi):
     @extend_schema(
         parameters=[ChosenSerializer], responses=StatisticsSerializer, operation_id="stats"
     )
+    @only_reads
     def stats(self, request: Request) -> Response:
         """Counts, success rate, amounts per currency, and how long payments took."""
         wanted = ChosenSerializer(data=request.query_params.dict())

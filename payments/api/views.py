@@ -23,6 +23,7 @@ from payments.api.filters import (
     PaymentPages,
     RefundPages,
 )
+from payments.api.freshness import may_lag, note_change
 from payments.api.idempotency import HEADER, idempotent, resumed_operation
 from payments.api.serializers import (
     AttemptSerializer,
@@ -55,10 +56,17 @@ class PaymentsApi(GenericViewSet[Payment]):
     throttle_classes = [limits.RateLimits]
     filter_backends: list[Any] = []
     scope: str | None = "payments:read"
+    is_admitted = False
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         limits.demand_patience(request._request)
         super().initial(request, *args, **kwargs)
+        self.is_admitted = True
+
+    def finalize_response(self, request: Request, response: Any, *args: Any, **kwargs: Any) -> Any:
+        if self.is_admitted:
+            note_change(getattr(self, self.action or "", None), request)
+        return super().finalize_response(request, response, *args, **kwargs)
 
     def scope_of(self, request: Request) -> str | None:
         return self.scope
@@ -152,6 +160,7 @@ class PaymentViewSet(PaymentsApi):
     filter_backends = [DjangoFilterBackend]
     filterset_class = PaymentFilter
 
+    @may_lag
     def list(self, request: Request) -> Response:
         """Own payments, newest first."""
         return self.page_of(self.filter_queryset(self.get_queryset()), PaymentSerializer)

@@ -15,7 +15,8 @@ class ApiKey(models.Model):
     """A caller's key: `bk_<prefix>_<secret>`, shown once when it is made.
 
     The secret has 256 random bits, so a plain SHA-256 of it cannot be guessed back. A rotated
-    key sees what its predecessor made: both belong to the same `owner`.
+    key sees what its predecessor made: both belong to the same `owner`. `changed_at` is about when
+    one of the owner's keys last changed something; kept where there is a replica.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
@@ -31,6 +32,7 @@ class ApiKey(models.Model):
     expires_at = models.DateTimeField(null=True, blank=True)
     revoked_at = models.DateTimeField(null=True, blank=True)
     last_used_at = models.DateTimeField(null=True, blank=True)
+    changed_at = models.DateTimeField(null=True, blank=True, editable=False)
 
     class Meta:
         verbose_name = "API key"

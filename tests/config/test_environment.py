@@ -166,6 +166,28 @@ def test_a_provider_without_credentials_is_not_there() -> None:
     assert env.problems == []
 
 
+def test_a_replica_stands_beside_its_primary_and_is_not_waited_for() -> None:
+    primary, replica = "postgres://me@db/pay", "postgres://me@copy/pay"
+    both = Environment({"DATABASE_URL": primary, "DATABASE_REPLICA_URL": replica})
+    found = stores.databases(both, ROOT)
+    assert {name: config["HOST"] for name, config in found.items()} == {
+        "default": "db",
+        "replica": "copy",
+    }
+    assert found["replica"]["OPTIONS"]["connect_timeout"] == 1
+    assert list(stores.databases(Environment({"DATABASE_URL": primary}), ROOT)) == ["default"]
+
+
+def test_a_replica_of_a_file_is_refused() -> None:
+    env = Environment(
+        {"DATABASE_URL": "sqlite:///x", "DATABASE_REPLICA_URL": "postgres://me@copy/pay"}
+    )
+    stores.databases(env, ROOT)
+    assert env.problems == [
+        "DATABASE_REPLICA_URL: its primary is no PostgreSQL; set DATABASE_URL too"
+    ]
+
+
 def test_a_database_may_be_named_whole_or_in_parts() -> None:
     whole = Environment({"DATABASE_URL": "postgres://me:a%40b@db:5433/pay?sslmode=require"})
     parts = Environment(

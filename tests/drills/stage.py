@@ -4,6 +4,7 @@ import json
 import signal
 import subprocess
 import sys
+from collections.abc import Mapping
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
@@ -25,6 +26,16 @@ from tests.journeys.conftest import eventually
 in_time = partial(eventually, patience=45)
 # Whoever hangs for as long as this has failed.
 PATIENCE = 8
+
+
+def managed(environment: Mapping[str, str], *command: str) -> str:
+    """What a management command prints."""
+    told = [sys.executable, "manage.py", *command]
+    done = subprocess.run(
+        told, cwd=ROOT, env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
 
 
 class Stage:
@@ -116,12 +127,7 @@ class Stage:
 
     def manage(self, *command: str) -> str:
         """What a management command prints."""
-        told = [sys.executable, "manage.py", *command]
-        done = subprocess.run(
-            told, cwd=ROOT, env=self.environment, capture_output=True, text=True, check=False
-        )
-        assert done.returncode == 0, done.stderr
-        return done.stdout
+        return managed(self.environment, *command)
 
     def empty_redis(self) -> None:
         with redis.Redis.from_url(self.redis.url) as client:

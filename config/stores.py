@@ -35,11 +35,11 @@ def database(env: Environment, folder: Path) -> dict[str, Any]:
     if address:
         config: dict[str, Any] = environ.Env.db_url_config(address)
     elif parts["HOST"]:
-        config = {"ENGINE": "django.db.backends.postgresql", **parts}
+        config = parts
     else:
         folder.mkdir(exist_ok=True)
         config = {"ENGINE": "django.db.backends.sqlite3", "NAME": str(folder / "ballast.sqlite3")}
-    if config["ENGINE"].endswith("sqlite3"):
+    if config.get("ENGINE", "").endswith("sqlite3"):
         return config | {"OPTIONS": _SQLITE_OPTIONS}
     return _on_postgresql(config, through_proxy=through_proxy)
 
@@ -77,7 +77,8 @@ def _on_postgresql(config: dict[str, Any], *, through_proxy: bool) -> dict[str, 
     """
     speed = {} if through_proxy else {"server_side_binding": True, "prepare_threshold": 1}
     options = {"connect_timeout": 5} | speed | config.get("OPTIONS", {})
-    return config | {"OPTIONS": options, "CONN_MAX_AGE": None, "CONN_HEALTH_CHECKS": True}
+    kept = {"CONN_MAX_AGE": None, "CONN_HEALTH_CHECKS": True}
+    return config | {"ENGINE": "config.postgresql", "OPTIONS": options} | kept
 
 
 def redis_address(env: Environment) -> str:

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from django.db import transaction
+from django.db import connection, transaction
 from django.utils import timezone
 
 from payments import ledger, rows
@@ -35,6 +35,13 @@ _FAMILY_WITH_OPERATION = Reading(
     (("p", Payment), ("s", Stream), ("o", GatewayOperation)),
     locks=True,
 )
+_FAMILY_CALLED = Reading(
+    "SELECT {} FROM payments_payment p"
+    " JOIN payments_gatewayoperation o ON o.payment_id = p.id AND o.id = %s AND o.provider = %s"
+    " JOIN payments_stream s ON s.aggregate_type = 'payment' AND s.aggregate_id = p.id::text",
+    (("p", Payment), ("s", Stream), ("o", GatewayOperation)),
+    locks=True,
+)
 
 
 @contextmanager
@@ -56,6 +63,18 @@ def hold_with(known: GatewayOperation) -> Iterator[tuple[Payment, GatewayOperati
         yield _locked_with(known)
 
 
+def hold_called(key: UUID, provider: str) -> GatewayOperation | None:
+    """Find a charge by its key and lock its payment's family at once, for the `hold_with` to come.
+
+    Saves a round trip, so only where there is one, and only inside `rows.together`.
+    """
+    found = _FAMILY_CALLED.first(key, provider) if connection.vendor == "postgresql" else ()
+    operation = found[-1] if found else None
+    if operation and not operation.is_follow_up():
+        rows.leave(operation.pk, found)
+    return operation
+
+
 def _locked(payment_id: UUID | str) -> Payment:
     own = UUID(str(payment_id))
     if found := _FAMILY.first(str(own), own):
@@ -67,7 +86,7 @@ def _locked(payment_id: UUID | str) -> Payment:
 
 def _locked_with(known: GatewayOperation) -> tuple[Payment, GatewayOperation]:
     own = known.payment_id
-    if found := _FAMILY_WITH_OPERATION.first(str(own), known.pk, own):
+    if found := rows.left(known.pk) or _FAMILY_WITH_OPERATION.first(str(own), known.pk, own):
         payment, history, operation = found
         return _with_history(payment, history), operation
     return _locked(own), GatewayOperation.objects.get(pk=known.pk)

@@ -36,7 +36,6 @@ _WRITTEN = (
     "redirect_url",
     "failure_code",
     "failure_message",
-    "exchange",
     "may_have_left",
     "next_check_at",
     "is_orphan",
@@ -260,13 +259,20 @@ def _write_down(
     operation.redirect_url = result.redirect_url or operation.redirect_url
     operation.failure_code = failure.code if failure else ""
     operation.failure_message = failure.message[:255] if failure else ""
-    operation.exchange = result.exchange
     never_left = result.outcome is Outcome.NOT_SENT and heard_from == "answer"
     operation.may_have_left = not never_left
     operation.next_check_at = result.again_at if never_left else next_check(operation, heard_from)
     operation.is_orphan = operation.is_orphan or _is_orphan(payment, operation)
-    rows.update(operation, _WRITTEN)
+    rows.update(operation, _WRITTEN + _keep_exchange(operation, result))
     operation.remember_names(before)
+
+
+def _keep_exchange(operation: GatewayOperation, result: GatewayResult) -> tuple[str, ...]:
+    """What was said last when we asked; what a webhook said is in the inbox, whole."""
+    if not result.exchange:
+        return ()
+    operation.exchange = result.exchange
+    return ("exchange",)
 
 
 def _is_orphan(payment: Payment, operation: GatewayOperation) -> bool:

@@ -24,13 +24,21 @@ _Step = tuple[Callable[..., Any], Col]
 _UNLESS_THERE = " ON CONFLICT DO NOTHING"
 
 
+class AlreadyThere(Exception):
+    """A row that had to be new is there already, as a unique constraint would have it."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Write:
-    """A statement about one row, and the values that go with it."""
+    """A statement about one row, the values that go with it, and what it is to write nothing."""
 
     sql: str
     values: list[Any]
-    may_exist: bool = False
+    problem: type[Exception] | None = DatabaseError
+
+    def demand(self, has_written: bool) -> None:
+        if not has_written and self.problem:
+            raise self.problem(f"A row was not there to be written: {self.sql[:60]}")
 
 
 @dataclass(slots=True)
@@ -40,6 +48,7 @@ class _Batch:
     waiting: list[_Write] = field(default_factory=list)
     rows: set[tuple[type[Model], Any]] = field(default_factory=set)
     held: dict[tuple[type[Model], Any], Model] = field(default_factory=dict)
+    left: dict[object, tuple[Any, ...]] = field(default_factory=dict)
 
     def add(self, row: Model, write: _Write) -> None:
         name = (type(row), row.pk or id(row))
@@ -52,7 +61,7 @@ class _Batch:
         writes, self.waiting = self.waiting, []
         self.rows.clear()
         if len(writes) > 1 and connection.vendor == "postgresql":
-            _execute(_joined(tuple(writes)))
+            _execute_joined(writes)
         else:
             for write in writes:
                 _execute(write)
@@ -95,10 +104,31 @@ def shared(row: Row) -> Row:
     return cast("Row", batch.held.setdefault((type(row), row.pk), row)) if batch else row
 
 
+def leave(name: object, found: tuple[Any, ...]) -> None:
+    """Keep what was read and locked for whoever holds it next; only for what goes `together`."""
+    if batch := _batch.get():
+        batch.left[name] = found
+
+
+def left(name: object) -> tuple[Any, ...]:
+    """What was left under this name, once."""
+    batch = _batch.get()
+    return batch.left.pop(name, ()) if batch else ()
+
+
 def insert(row: Model, *, may_exist: bool = False) -> None:
     """Write a new row; with `may_exist`, leave one that is there already as it is."""
-    sql = _insert_sql(type(row)) + (_UNLESS_THERE if may_exist else "")
-    _say(row, _Write(sql, _values(row, _written(type(row)), is_new=True), may_exist))
+    _insert(row, None if may_exist else DatabaseError, _UNLESS_THERE if may_exist else "")
+
+
+def insert_new(row: Model) -> None:
+    """Write a row that must be new. Raises AlreadyThere, here or when it is sent."""
+    _insert(row, AlreadyThere, _UNLESS_THERE)
+
+
+def _insert(row: Model, problem: type[Exception] | None, ending: str) -> None:
+    values = _values(row, _written(type(row)), is_new=True)
+    _say(row, _Write(_insert_sql(type(row)) + ending, values, problem))
     row._state.adding = False  # noqa: SLF001 - as Django's own inserts do
 
 
@@ -131,22 +161,23 @@ def _say(row: Model, write: _Write) -> None:
 def _execute(write: _Write) -> None:
     with connection.cursor() as cursor:
         cursor.execute(write.sql, write.values)
-        if not write.may_exist and cursor.rowcount != 1:
-            raise DatabaseError(f"A row was not there to be written: {write.sql[:60]}")
+        write.demand(cursor.rowcount == 1)
 
 
-def _joined(writes: tuple[_Write, ...]) -> _Write:
-    sql = _joined_sql(tuple((write.sql, write.may_exist) for write in writes))
-    return _Write(sql, [value for write in writes for value in write.values])
+def _execute_joined(writes: list[_Write]) -> None:
+    with connection.cursor() as cursor:
+        values = [value for write in writes for value in write.values]
+        cursor.execute(_joined_sql(tuple(write.sql for write in writes)), values)
+        for write, has_written in zip(writes, cursor.fetchone(), strict=True):
+            write.demand(has_written)
 
 
 @cache
-def _joined_sql(statements: tuple[tuple[str, bool], ...]) -> str:
-    """One statement of several, that has one row only where each wrote its own."""
-    parts = [f"w{n} AS ({sql} RETURNING 1)" for n, (sql, _) in enumerate(statements)]
-    needed = [n for n, (_, may_exist) in enumerate(statements) if not may_exist]
-    found = " AND ".join(f"EXISTS (SELECT FROM w{n})" for n in needed)
-    return f"WITH {', '.join(parts)} SELECT 1 WHERE {found or 'TRUE'}"
+def _joined_sql(statements: tuple[str, ...]) -> str:
+    """One statement of several, which says of each whether it wrote its row."""
+    parts = [f"w{n} AS ({sql} RETURNING 1)" for n, sql in enumerate(statements)]
+    told = [f"EXISTS (SELECT FROM w{n})" for n in range(len(statements))]
+    return f"WITH {', '.join(parts)} SELECT {', '.join(told)}"
 
 
 @dataclass(frozen=True, slots=True)

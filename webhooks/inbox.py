@@ -8,15 +8,14 @@ and who wakes up too late finds another token there and changes nothing.
 
 import hashlib
 from collections.abc import Mapping
+from contextlib import suppress
 from copy import copy
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from functools import partial
 from uuid import UUID
 
 import structlog
 from django.db import transaction
-from django.dispatch import Signal
 from django.utils import timezone
 from uuid_utils.compat import uuid4
 
@@ -31,7 +30,7 @@ from payments.services.gateway_events import (
     concerns_us,
     operation_of,
 )
-from webhooks import seen, signals
+from webhooks import announcements
 from webhooks.models import KnownDelivery, PaymentWebhookEvent
 
 log = structlog.get_logger(__name__)
@@ -82,12 +81,15 @@ class Mark:
         return timezone.now() + later[0] if later else self.lease_ends_at
 
 
-def mark_for(provider: str, event: GatewayEvent) -> Mark:
-    """What becomes of an event once it is applied: completed, ignored, or parked for later."""
+def mark_for(provider: str, event: GatewayEvent, *, ahead: bool = False) -> Mark:
+    """What becomes of an event once it is applied: completed, ignored, or parked for later.
+
+    With `ahead` the payment that it is about may be locked already (see `operation_of`).
+    """
     if not concerns_us(event):
         return Mark(Status.IGNORED)
     try:
-        return Mark(Status.COMPLETED, operation_of(provider, event))
+        return Mark(Status.COMPLETED, operation_of(provider, event, ahead=ahead))
     except NotOurs as unknown:
         # It may be ahead of the commit that it speaks of.
         return Mark(Status.PARKED, error=unknown.detail, may_retry=True)
@@ -99,6 +101,8 @@ def apply_at_once(delivery: Delivery, event: GatewayEvent) -> str:
     Whatever goes wrong is rolled back, written down as `failed`, and raised.
     """
     try:
+        with suppress(rows.AlreadyThere):
+            return _applied_as_new(delivery, event)
         mark = mark_for(delivery.provider, event)
         with transaction.atomic(durable=True):
             row, answer = claim(delivery, event, mark)
@@ -109,6 +113,22 @@ def apply_at_once(delivery: Delivery, event: GatewayEvent) -> str:
             # Unless somebody else has applied it meanwhile.
             claim(delivery, event, _failure(error))
         raise
+
+
+def _applied_as_new(delivery: Delivery, event: GatewayEvent) -> str:
+    """As if nobody had heard of it: the claim goes to the database with what it brings about.
+
+    Here the payment is locked before the event is claimed. Nobody waits in a ring for that: a
+    claim waits for nobody but who claims the same event, and that is the holder of the same lock.
+    Raises AlreadyThere, and has then changed nothing.
+    """
+    with transaction.atomic(durable=True), rows.together():
+        mark = mark_for(delivery.provider, event, ahead=True)
+        row = _new_row(delivery, event, attempts=1)
+        _write_on(row, mark)
+        rows.insert_new(row)
+        announcements.tell_of_new(row)
+        return _apply(row, event, mark)
 
 
 def keep(delivery: Delivery, event: GatewayEvent, *, is_leased: bool) -> PaymentWebhookEvent | str:
@@ -144,13 +164,12 @@ def claim(
     row = _new_row(delivery, event, attempts)
     _write_on(row, mark)
     if rows.insert_if_new(row):
-        _announce(row, signals.webhook_received)
-        _announce(row)
+        announcements.tell_of_new(row)
         return row, ""
     held = PaymentWebhookEvent.objects.select_for_update(of=("self",))
     row = held.get(provider=delivery.provider, event_id=event.id)
     if row.is_settled():
-        _let_be_known(row)
+        announcements.let_be_known(row)
         return None, "duplicate"
     if row.is_held():
         return None, "accepted"
@@ -197,7 +216,7 @@ def put(row: PaymentWebhookEvent, mark: Mark) -> None:
     ours = PaymentWebhookEvent.objects.filter(pk=row.pk, lease_token=row.lease_token)
     if not ours.update(**_write_on(row, mark)):
         raise Fenced(f"{row} was taken over.")
-    _announce(row)
+    announcements.tell_of(row)
 
 
 def _write_on(row: PaymentWebhookEvent, mark: Mark) -> dict[str, object]:
@@ -223,7 +242,7 @@ def _write_on(row: PaymentWebhookEvent, mark: Mark) -> dict[str, object]:
 
 
 def _apply(row: PaymentWebhookEvent, event: GatewayEvent, mark: Mark) -> str:
-    """The mark comes first: the inbox's row is always locked before the payment's."""
+    """The mark comes first: a row of the inbox that is there is locked before the payment's."""
     if mark.operation:
         with context.bound(causation_id=str(row.id), source="webhook"):
             apply_gateway_event(mark.operation, event, is_proven=row.is_proven)
@@ -268,24 +287,3 @@ def bears_another_body(delivery: Delivery) -> bool:
         defaults={"body_digest": delivery.digest},
     )
     return known.body_digest != delivery.digest
-
-
-def _announce(row: PaymentWebhookEvent, signal: Signal | None = None) -> None:
-    """Tell receivers after the commit."""
-    if signal is None and row.status == Status.PROCESSING:
-        return
-    told = signals.webhook_failed if row.status == Status.FAILED else signals.webhook_processed
-    transaction.on_commit(partial(_send, signal or told, row), robust=True)
-    if signal is None and row.is_settled():
-        _let_be_known(row)
-
-
-def _let_be_known(row: PaymentWebhookEvent) -> None:
-    """Let the next delivery be known at a glance, once this is committed."""
-    transaction.on_commit(partial(seen.remember, row.provider, row.event_id), robust=True)
-
-
-def _send(signal: Signal, row: PaymentWebhookEvent) -> None:
-    for receiver, answer in signal.send_robust(sender=PaymentWebhookEvent, event=row):
-        if isinstance(answer, Exception):
-            log.error("signal_receiver_error", receiver=repr(receiver), exc_info=answer)

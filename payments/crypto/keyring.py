@@ -1,18 +1,23 @@
 """AES-256-GCM under a ring of named keys.
 
-A sealed value is `v1 · key id · nonce · ciphertext`. The newest key seals, any key on the ring
-opens, so keys rotate without a pause. Associated data ties a value to its row and column: a
+A sealed value is `version · key id · nonce · ciphertext`. The newest key seals, any key on the
+ring opens, so keys rotate without a pause. Associated data ties a value to its row and column: a
 ciphertext copied into another row does not open there (NIST SP 800-38D, section 5.2).
+
+What is long is packed before it is sealed, for nothing can pack it afterwards: a notification
+then fits into its row, where the database would have cut it up and put it elsewhere.
 """
 
 import os
+import zlib
 from functools import lru_cache
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from django.conf import settings
 
-_VERSION = b"\x01"
+_PLAIN, _PACKED = b"\x01", b"\x02"
+_LONG = 1000
 _NONCE_BYTES = 12
 
 
@@ -42,21 +47,25 @@ class KeyRing:
         """Encrypt under the newest key, bound to `about` (its place: table, row, column)."""
         key_id = self.newest.encode()
         nonce = os.urandom(_NONCE_BYTES)
-        ciphertext = self._ciphers[self.newest].encrypt(nonce, plaintext, about)
-        return _VERSION + bytes([len(key_id)]) + key_id + nonce + ciphertext
+        version = _PACKED if len(plaintext) > _LONG else _PLAIN
+        content = zlib.compress(plaintext, 1) if version == _PACKED else plaintext
+        ciphertext = self._ciphers[self.newest].encrypt(nonce, content, _bound(about, version))
+        return version + bytes([len(key_id)]) + key_id + nonce + ciphertext
 
     def open(self, sealed: bytes, about: bytes) -> bytes:
         """Decrypt what `seal` made for the same place.
 
         Raises CannotOpen when the key is gone, or the value was altered or moved.
         """
+        version = sealed[:1]
         key_id, nonce, ciphertext = _take_apart(sealed)
         if key_id not in self._ciphers:
             raise CannotOpen(f"Key {key_id!r} is not in ENCRYPTION_KEY; add it back to read this.")
         try:
-            return self._ciphers[key_id].decrypt(nonce, ciphertext, about)
+            content = self._ciphers[key_id].decrypt(nonce, ciphertext, _bound(about, version))
         except InvalidTag:
             raise CannotOpen("The sealed value was altered, or belongs to another row.") from None
+        return zlib.decompress(content) if version == _PACKED else content
 
 
 def key_id_of(sealed: bytes) -> str:
@@ -64,8 +73,13 @@ def key_id_of(sealed: bytes) -> str:
     return _take_apart(sealed)[0]
 
 
+def _bound(about: bytes, version: bytes) -> bytes:
+    """The associated data; a value does not open as one of another version either."""
+    return about if version == _PLAIN else about + version
+
+
 def _take_apart(sealed: bytes) -> tuple[str, bytes, bytes]:
-    if len(sealed) < 2 or sealed[:1] != _VERSION:
+    if len(sealed) < 2 or sealed[:1] not in (_PLAIN, _PACKED):
         raise CannotOpen("Not a sealed value of this version.")
     nonce_at = 2 + sealed[1]
     body_at = nonce_at + _NONCE_BYTES

@@ -1,7 +1,7 @@
 """Record an event in the change's own transaction; read a stream."""
 
 from collections.abc import Iterator
-from dataclasses import asdict
+from dataclasses import fields
 from typing import Any
 
 from django.db import connection, transaction
@@ -28,7 +28,8 @@ def record(
         raise RuntimeError(f"{signal.name} must be recorded in the transaction of its change.")
     if not isinstance(data, signal.data_type):
         raise TypeError(f"{signal.name} carries {signal.data_type.__name__}, not {data!r}.")
-    event = _append(signal, tip or hold(aggregate), asdict(data))
+    told = {each.name: getattr(data, each.name) for each in fields(data)}
+    event = _append(signal, tip or hold(aggregate), told)
     _address(event)
     transaction.on_commit(lambda: bus.send(signal, event), robust=True)
     return event

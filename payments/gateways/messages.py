@@ -161,7 +161,7 @@ class GatewayResult:
     `next_page` says that a list goes on, and that what took money may be there. `is_undecided` is
     an answer in the gateway's own words that leaves the question open: UNKNOWN, yet the gateway is
     well. `ids` are kept for later orders (see Handle). `exchange` is the redacted conversation,
-    for the operator.
+    for the operator; a notification has none, for the inbox keeps it whole.
     """
 
     outcome: Outcome

@@ -204,10 +204,7 @@ def _event(news: dict[str, Any], body: bytes) -> GatewayEvent:
     word, data = text_of(news, "event"), part_of(news, "data")
     family = next((f for start, f in FAMILIES.items() if word.startswith(start)), Family.OTHER)
     event = GatewayEvent(event_id(_business_key(word, data), body), word, "", None, family)
-    event = _READERS[family](event, data) if family in _READERS else event
-    if event.result is None:
-        return event
-    return replace(event, result=replace(event.result, exchange={"notification": redact(news)}))
+    return _READERS[family](event, data) if family in _READERS else event
 
 
 def _paid(event: GatewayEvent, data: dict[str, Any]) -> GatewayEvent:

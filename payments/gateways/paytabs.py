@@ -195,7 +195,7 @@ class PayTabs(PayTabsList):
 
     def _event(self, news: dict[str, Any]) -> GatewayEvent:
         tran_type = text_in(news, "tran_type").lower()
-        result = result_in(news, {"notification": redact(news)})
+        result = result_in(news)
         status = status_word(news)
         return GatewayEvent(
             id=_business_key(self.profile_id, text_in(news, "tran_ref"), tran_type, status),

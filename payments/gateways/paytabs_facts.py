@@ -45,7 +45,7 @@ VOUCHER = "payment request"
 _TAKES_BACK = frozenset({"V", "X"})
 
 
-def result_in(news: dict[str, Any], exchange: dict[str, Any]) -> GatewayResult:
+def result_in(news: dict[str, Any], exchange: dict[str, Any] | None = None) -> GatewayResult:
     """What became of a transaction; one without a result is a page that waits for its payer."""
     word = status_word(news)
     kind = KINDS.get(text_in(news, "tran_type").lower())
@@ -61,7 +61,7 @@ def result_in(news: dict[str, Any], exchange: dict[str, Any]) -> GatewayResult:
         money=_money_in(news),
         payment_method=text_in(part_of(news, "payment_info"), "payment_method")[:40],
         failure=_failure_in(news) if outcome is Outcome.DECLINED else None,
-        exchange=exchange,
+        exchange=exchange or {},
         unlisted_word="" if word in STATUSES or not word else word,
     )
 

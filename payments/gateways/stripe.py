@@ -176,9 +176,7 @@ def _event(news: dict[str, Any]) -> GatewayEvent:
             event = replace(event, dispute=dispute_news(thing))
         case _:
             return event
-    exchange = {"notification": shown(news)}
-    told = replace(event.result, exchange=exchange) if event.result else None
-    return replace(event, result=told, references=references_of(thing))
+    return replace(event, references=references_of(thing))
 
 
 def _session_news(name: str, session: dict[str, Any]) -> GatewayResult:

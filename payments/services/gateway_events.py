@@ -206,18 +206,22 @@ def _is_unexpected(operation: GatewayOperation, event: GatewayEvent) -> bool:
     return told in _FOLLOW_UPS and told != operation.kind
 
 
-def operation_of(provider: str, event: GatewayEvent) -> GatewayOperation:
-    """By our own key where it came back, else by the provider's references. Raises NotOurs."""
-    found = _called(provider, event.key)
+def operation_of(provider: str, event: GatewayEvent, *, ahead: bool = False) -> GatewayOperation:
+    """By our own key where it came back, else by the provider's references. Raises NotOurs.
+
+    With `ahead` a charge that is found by its key is locked for what comes (`hold_called`).
+    """
+    found = _called(provider, event.key, ahead=ahead)
     found = found or _named(GatewayOperation.objects.filter(provider=provider), event)
     if found is None:
         raise NotOurs(f"No operation of ours at {provider} is called {event.key[:64]!r}.")
     return found
 
 
-def _called(provider: str, key: str) -> GatewayOperation | None:
+def _called(provider: str, key: str, *, ahead: bool) -> GatewayOperation | None:
     try:
-        found = _BY_KEY.first(UUID(hex=key), provider)
+        own = UUID(hex=key)
     except ValueError:
         return None
-    return next(iter(found), None)
+    held = lifecycle.hold_called(own, provider) if ahead else None
+    return held or next(iter(_BY_KEY.first(own, provider)), None)

@@ -85,7 +85,7 @@ class Sixth(Gateway):
         if not isinstance(news, dict) or not text_of(news, "id"):
             raise Unreadable("no event")
         event_id = text_of(news, "id")[:100]
-        result = _result_in(news, {"notification": redact(news)})
+        result = _result_in(news, {})
         return [GatewayEvent(event_id, "payment", text_of(news, "key"), result)]
 
 

@@ -13,9 +13,11 @@ from payments.crypto.redaction import redact
 from payments.models import IdempotencyKey, SubjectKey
 
 OLD, NEW = "11" * 32, "22" * 32
+# What is long is packed before it is sealed.
+SECRETS = st.binary(min_size=1) | st.binary(min_size=1001, max_size=1200)
 
 
-@given(st.binary(), st.binary())
+@given(SECRETS | st.just(b""), st.binary())
 def test_what_is_sealed_opens_in_its_own_place_only(secret: bytes, place: bytes) -> None:
     ring = KeyRing.from_text(OLD)
     sealed = ring.seal(secret, place)
@@ -24,7 +26,7 @@ def test_what_is_sealed_opens_in_its_own_place_only(secret: bytes, place: bytes)
         ring.open(sealed, place + b"!")
 
 
-@given(st.binary(min_size=1), st.data())
+@given(SECRETS, st.data())
 def test_any_changed_byte_is_noticed(secret: bytes, data: st.DataObject) -> None:
     ring = KeyRing.from_text(OLD)
     sealed = bytearray(ring.seal(secret, b"here"))
@@ -32,6 +34,11 @@ def test_any_changed_byte_is_noticed(secret: bytes, data: st.DataObject) -> None
     sealed[at] ^= data.draw(st.integers(1, 255))
     with pytest.raises(CannotOpen):
         ring.open(bytes(sealed), b"here")
+
+
+def test_a_notification_is_sealed_into_less_room_than_it_came_in() -> None:
+    body = json.dumps({"payment": {f"field_{n}": n for n in range(200)}}).encode()
+    assert len(KeyRing.from_text(OLD).seal(body, b"")) < len(body) / 2
 
 
 @given(st.binary(max_size=80))

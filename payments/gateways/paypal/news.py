@@ -20,7 +20,7 @@ from payments.gateways.paypal.answers import (
     refund_in,
     related_ids,
 )
-from payments.gateways.paypal.reading import kept, money, part, parts, text
+from payments.gateways.paypal.reading import money, part, parts, text
 from payments.gateways.paypal.words import DISPUTES, FAMILIES
 from payments.gateways.reading import moment_in
 from payments.statuses import FailureCode, OperationKind, Outcome
@@ -36,7 +36,7 @@ def event_in(news: dict[str, Any]) -> GatewayEvent:
         id=_id(text(news, "id")),
         type=word.lower(),
         key=_key_in(resource, result, family),
-        result=result and replace(result, exchange={"notification": kept(resource)}),
+        result=result,
         family=family,
         references=_references(resource, result, family),
         dispute=dispute_in(resource) if family is Family.DISPUTE else None,

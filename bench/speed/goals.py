@@ -44,6 +44,14 @@ def _calls(one: str, other: str) -> Callable[[Figures], float]:
     return lambda figures: figures["breakers"][one] / figures["breakers"][other]
 
 
+def _of_a_million(what: str) -> Callable[[Figures], float]:
+    return lambda figures: figures["reads 1M"][what] / figures["reads 1M"]["added up"]
+
+
+def _of_more(what: str) -> Callable[[Figures], float]:
+    return ratio("reads 1M", "reads 10k", what)
+
+
 def _errors(figures: Figures) -> float:
     return sum(figure.get("errors", 0) for figure in figures.values())
 
@@ -61,5 +69,10 @@ GOALS = (
     Goal("breaker in memory ÷ pybreaker in memory", 10, 1, _calls("memory", "pybreaker")),
     Goal("breaker on Redis ÷ pybreaker in memory", 60, 10, _calls("redis", "pybreaker")),
     Goal("refused call, ms", 5, 1, lambda figures: figures["breakers"]["refused"] / 1000),
+    Goal("deliveries a second, one relay", 500, 1000, lambda figures: figures["relay"]["rate"]),
+    Goal("their lag at 250 events a second, p95 in s", 2, 0.5, lambda it: it["relay"]["lag"]),
+    Goal("statistics of 1 M payments ÷ added up", 0.1, 0.02, _of_a_million("statistics")),
+    Goal("first page of 1 M payments ÷ of 10 k", 1.5, 1.1, _of_more("first page")),
+    Goal("hundredth page of 1 M ÷ of 10 k", 1.5, 1.1, _of_more("hundredth page")),
     Goal("wrong answers", 0, 0, _errors),
 )

@@ -66,7 +66,7 @@ class Report:
     def _figure_lines(self) -> list[str]:
         lines = [f"{'':24}{'a second':>10}{'p50 ms':>9}{'p95 ms':>9}{'p99 ms':>9}{'errors':>8}"]
         for name, figure in self.figures.items():
-            if "rate" in figure:
+            if "rate" in figure and name != "relay":
                 cells = [_cell(figure.get(number), number) for number in _NUMBERS]
                 lines.append(f"{name:24}" + "".join(cells))
         return [*lines, "", *self._other_lines()]
@@ -80,6 +80,19 @@ class Report:
             f"is it a duplicate? {claims['look']:.3f} ms by Redis, {claims['read']:.3f} by its row",
             f"duplicates that Redis knew: {figures['duplicate@8']['cache hits']:.0%}",
             f"µs a call through a breaker: {microseconds}",
+            *self._backbone_lines(),
+        ]
+
+    def _backbone_lines(self) -> list[str]:
+        figures = self.figures
+        appends, relay, mix = figures["appends"], figures["relay"], figures["remembered"]
+        sizes = {name: figures[name] for name in figures if name.startswith("reads ")}
+        appended = f"{appends['recorded']:.0f}, of bare inserts {appends['inserted']:.0f}"
+        return [
+            f"events appended a second: {appended}",
+            f"deliveries a second: {relay['rate']:.0f}, p95 of their lag {relay['lag']:.2f} s",
+            *(f"{name}, ms: {_listed(numbers)}" for name, numbers in sizes.items()),
+            f"answers remembered: {mix['process']:.0%} here, {mix['shared']:.0%} by Redis",
         ]
 
     def _ratio_lines(self) -> list[str]:
@@ -102,6 +115,10 @@ class Report:
             "rounds": list(self.rounds),
         }
         path.write_text(json.dumps(kept, indent=1))
+
+
+def _listed(numbers: dict[str, float]) -> str:
+    return ", ".join(f"{name} {value:.1f}" for name, value in numbers.items())
 
 
 def _cell(value: float | None, number: str) -> str:

@@ -16,6 +16,7 @@ from bench.speed.stage import Stage
 
 Progress = Callable[[str], None]
 SIZES = {"1k": 1_000, "100k": 100_000, "1M": 1_000_000}
+PAYMENTS = {"10k": 10_000, "100k": 100_000, "1M": 1_000_000}
 _NEW = Right(word=b'"processed"')
 _DUPLICATE = Right(word=b'"duplicate"')
 # Once a forger has been refused often enough, it is told to wait.
@@ -40,6 +41,16 @@ class Rounds:
             progress(f"{name} stored events")
             stage.create_database(f"claims_{name}", template="claims")
             stage.ask("claims", "fill", str(size), database=f"claims_{name}".lower())
+        stage.create_database("backbone", template="claims")
+        self._readers = {name: self._filled(name, size) for name, size in PAYMENTS.items()}
+
+    def _filled(self, name: str, payments: int) -> str:
+        """A database with so many payments; the API key of one of its merchants."""
+        self._progress(f"{name} payments")
+        database = f"reads_{name}".lower()
+        self._stage.create_database(database, template="claims")
+        said = self._stage.ask("reads", "fill", str(payments), database=database)
+        return str(said["api_key"])
 
     @property
     def statements(self) -> int:
@@ -58,6 +69,8 @@ class Rounds:
         self._stock()
         self._compared()
         self._claims()
+        self._backbone()
+        self._reads()
         self._progress("breakers")
         self._figures["breakers"] = self._stage.ask("breakers", "0.3")
         if is_first:
@@ -99,6 +112,8 @@ class Rounds:
             forged = self._ours.forged(self._seconds)
             self._load(f"forged@{connections}", "service", forged, connections, _REFUSED)
         self._api()
+        said = self._stage.ask("reads", "mix", self._readers["10k"], database="reads_10k")
+        self._figures["remembered"] = said
 
     def _new(
         self, name: str, port: str, payments: Payments, connections: int, right: Right
@@ -139,6 +154,20 @@ class Rounds:
         with ThreadPoolExecutor(len(SIZES)) as programs:
             found = programs.map(measured, SIZES)
             self._figures |= {f"claims {n}": said for n, said in zip(SIZES, found, strict=True)}
+
+    def _backbone(self) -> None:
+        for what in ("appends", "relay"):
+            self._progress(what)
+            seconds = str(self._seconds)
+            self._figures[what] = self._stage.ask("backbone", what, seconds, database="backbone")
+
+    def _reads(self) -> None:
+        for name, key in self._readers.items():
+            self._progress(f"reads of {name} payments")
+            database = f"reads_{name}".lower()
+            self._figures[f"reads {name}"] = self._stage.ask(
+                "reads", "measure", key, database=database
+            )
 
     def _api(self) -> None:
         """A payment's road, its provider answering at once."""

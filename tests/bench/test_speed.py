@@ -105,6 +105,16 @@ def test_a_copy_differs_in_its_numbered_names_alone() -> None:
 
 
 @pytest.mark.django_db
+def test_a_copy_may_have_a_column_of_its_own_making() -> None:
+    payment = PaymentFactory.create(amount=1)
+    copy = copy_statement(payment, [str(payment.id)[-12:]], {"amount": f"n - {FIRST_NUMBER} + 5"})
+    with connection.cursor() as cursor:
+        cursor.execute(copy.format(first=FIRST_NUMBER, last=FIRST_NUMBER + 2))
+    made = Payment.objects.exclude(pk=payment.pk).order_by("id")
+    assert [each.amount for each in made] == [5, 6, 7]
+
+
+@pytest.mark.django_db
 def test_statements_are_heard_with_their_parameters() -> None:
     payment = PaymentFactory.create()
     ((sql, params),) = captured(

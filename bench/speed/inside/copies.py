@@ -5,19 +5,26 @@ which they stand. A hundred thousand payments are there in seconds, and each is 
 service would have made.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from django.db import connection, models
 
 
-def copy_statement(row: models.Model, tails: Sequence[str]) -> str:
-    """An INSERT with `{first}` and `{last}` in place of the numbers."""
+def copy_statement(
+    row: models.Model, tails: Sequence[str], instead: Mapping[str, str] | None = None
+) -> str:
+    """An INSERT with `{first}` and `{last}` in place of the numbers.
+
+    `instead` has SQL for columns that differ in another way; a row's number is `n` there.
+    """
     meta = row._meta
     fields = [each for each in meta.concrete_fields if not isinstance(each, models.AutoField)]
     columns = [connection.ops.quote_name(str(field.column)) for field in fields]
     table, key = meta.db_table, meta.pk.column
-    made_of = [_copied(*pair, tails) for pair in zip(fields, _stored(row, columns), strict=True)]
+    copied = [_copied(*pair, tails) for pair in zip(fields, _stored(row, columns), strict=True)]
+    given = instead or {}
+    made_of = [given.get(each.column, sql) for each, sql in zip(fields, copied, strict=True)]
     return (
         "WITH RECURSIVE numbers(n) AS"  # noqa: S608 - our own names, and no value but the key
         " (SELECT {first} UNION ALL SELECT n + 1 FROM numbers WHERE n < {last})"

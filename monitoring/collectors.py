@@ -1,7 +1,12 @@
 """Reads figures from the records when somebody asks for `/metrics`; each read has an index."""
 
+from collections import defaultdict
 from collections.abc import Iterable, Iterator
+from dataclasses import astuple
+from datetime import datetime
+from typing import Any
 
+from django.core.cache import cache
 from django.db import DatabaseError
 from django.db.models import Count, Min
 from django.utils import timezone
@@ -12,11 +17,13 @@ from monitoring.dashboard import concerns
 from monitoring.metrics import breaker_calls, read_now
 from payments.models import Delivery
 from payments.projections import figures
-from payments.projections.figures import Chosen
+from payments.projections.figures import Chosen, Tally
+from payments.projections.progress import as_of
 from payments.resilience.storage import BreakerState, Scope
 from payments.services import breakers
 from webhooks.models import PaymentWebhookEvent
 
+_KEPT_FOR = 30  # seconds: every process may be asked, and there may be years of figures
 _UNSETTLED = ("processing", "failed", "parked")
 _NOT_DONE = ("ready", "leased", "dead", "parked")
 _OPENNESS = {BreakerState.CLOSED: 0, BreakerState.HALF_OPEN: 0.5, BreakerState.OPEN: 1}
@@ -37,15 +44,25 @@ class Records(Collector):
 
 
 def _payments() -> Iterable[Metric]:
-    found = figures.read(Chosen())
+    kept: Any = cache.get_or_set("metrics:payments", _counted_payments, _KEPT_FOR)
+    known_at, counts = kept
     payments, captured = read_now("payments"), read_now("captured_minor_units")
-    for currency, tally in sorted(found.by_currency.items()):
-        for standing in ("pending", "successful", "failed"):
-            payments.add_metric((currency, standing), getattr(tally, standing))
-        captured.add_metric((currency,), tally.amount)
+    for currency, (pending, successful, failed, amount) in sorted(counts.items()):
+        payments.add_metric((currency, "pending"), pending)
+        payments.add_metric((currency, "successful"), successful)
+        payments.add_metric((currency, "failed"), failed)
+        captured.add_metric((currency,), amount)
     age = read_now("statistics_age_seconds")
-    age.add_metric((), (timezone.now() - found.as_of).total_seconds())
+    age.add_metric((), (timezone.now() - known_at).total_seconds())
     return payments, captured, age
+
+
+def _counted_payments() -> tuple[datetime, dict[str, tuple[int, ...]]]:
+    known_at = as_of("keep_statistics")
+    tallies: dict[str, Tally] = defaultdict(Tally)
+    for currency, _, tally, _ in figures.counted(Chosen()):
+        tallies[currency] += tally
+    return known_at, {currency: astuple(tally) for currency, tally in tallies.items()}
 
 
 def _webhooks() -> Iterable[Metric]:

@@ -30,7 +30,10 @@ _READ: dict[str, tuple[str, tuple[str, ...]]] = {
     "records_readable": ("1 where the database could be asked for these figures.", ()),
     "payments": ("Payments, by where they stand.", ("currency", "standing")),
     "captured_minor_units": ("Captured ever, whatever was refunded since.", ("currency",)),
-    "statistics_age_seconds": ("For how long the oldest event waits to be in the above.", ()),
+    "statistics_age_seconds": (
+        "Up to how long ago payments are counted; half a minute is usual.",
+        (),
+    ),
     "webhook_events": ("Events of providers that are not settled.", ("status",)),
     "event_deliveries": ("Deliveries to durable receivers that are not done.", ("status",)),
     "event_delivery_oldest_seconds": ("For how long the oldest of them is due.", ()),

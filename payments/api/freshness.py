@@ -9,7 +9,9 @@ from datetime import timedelta
 from functools import wraps
 from typing import Any
 
+import structlog
 from django.conf import settings
+from django.db import DatabaseError
 from django.utils import timezone
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -17,6 +19,7 @@ from rest_framework.response import Response
 from payments import replica
 from payments.models import ApiKey
 
+log = structlog.get_logger(__name__)
 Action = Callable[..., Response]
 # Our machines' clocks may differ by this much, and nobody is harmed.
 _CLOCKS_DIFFER = timedelta(seconds=5)
@@ -58,8 +61,12 @@ def note_change(action: Action | None, request: Request) -> None:
     if not replica.is_configured() or not isinstance(key, ApiKey) or hasattr(action, "only_reads"):
         return
     now = timezone.now()
-    if key.changed_at is None or now - key.changed_at > _half():
+    if key.changed_at is not None and now - key.changed_at <= _half():
+        return
+    try:
         ApiKey.objects.filter(owner_id=key.owner_id).update(changed_at=now)
+    except DatabaseError:  # the answer is worth more: it may say that money's fate is not known
+        log.exception("change_not_noted", key=str(key.pk))
 
 
 def _half() -> timedelta:

@@ -1,6 +1,7 @@
 """Statistics, read from what was counted; amounts of two currencies are never added up."""
 
 from collections import Counter, defaultdict
+from collections.abc import Iterator
 from dataclasses import astuple, dataclass, field
 from datetime import date, datetime
 from operator import add
@@ -90,12 +91,7 @@ class Statistics:
 def read(chosen: Chosen) -> Statistics:
     """Add the days up."""
     found = Statistics(as_of("keep_statistics"))
-    sums = {name: Sum(name) for name in (*_COUNTS, "amount", "milliseconds")}
-    kinds = chosen.rows().order_by().values_list("currency", "provider")
-    for currency, provider, *counts, milliseconds in kinds.annotate(**sums):
-        if not any(counts):
-            continue  # all went elsewhere since
-        tally = Tally(*counts)
+    for currency, provider, tally, milliseconds in counted(chosen):
         found.milliseconds += milliseconds
         found.all += tally
         found.by_currency[currency] += tally
@@ -103,6 +99,15 @@ def read(chosen: Chosen) -> Statistics:
     for durations in chosen.rows().exclude(durations={}).values_list("durations", flat=True):
         found.durations.update(durations)
     return found
+
+
+def counted(chosen: Chosen) -> Iterator[tuple[str, str, Tally, int]]:
+    """Each currency and provider, with how many and how many milliseconds in all."""
+    sums = {name: Sum(name) for name in (*_COUNTS, "amount", "milliseconds")}
+    kinds = chosen.rows().order_by().values_list("currency", "provider")
+    for currency, provider, *counts, milliseconds in kinds.annotate(**sums):
+        if any(counts):  # else all went elsewhere since
+            yield currency, provider, Tally(*counts), milliseconds
 
 
 def average(tally: Tally, currency: str) -> str:

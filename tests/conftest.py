@@ -19,6 +19,7 @@ from payments.resilience import registry
 from payments.services.breakers import make_breaker
 from tests import secrets_watch
 from tests.callers import api, provider
+from webhooks import seen
 
 __all__ = ["api", "provider"]
 END_OTHERS = (
@@ -90,6 +91,7 @@ def _empty_cache(settings: Settings) -> None:
     settings.REDIS_KEY_PREFIX = prefix = f"{settings.REDIS_KEY_PREFIX}-{uuid4().hex}"
     settings.CACHES = {"default": settings.CACHES["default"] | {"KEY_PREFIX": prefix}}
     remembered.start_anew()
+    seen.start_anew()
     registry.configure(make_breaker)  # none of them has seen a call yet
 
 

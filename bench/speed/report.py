@@ -78,7 +78,6 @@ class Report:
         return [
             f"a new event costs {self.statements} statements and one commit",
             f"is it a duplicate? {claims['look']:.3f} ms by Redis, {claims['read']:.3f} by its row",
-            f"duplicates that Redis knew: {figures['duplicate@8']['cache hits']:.0%}",
             f"µs a call through a breaker: {microseconds}",
             *self._backbone_lines(),
         ]

@@ -8,6 +8,8 @@ from django.conf import settings
 from django.http import HttpRequest
 
 _Address = IPv4Address | IPv6Address
+# Only the end of a list of hops is read, and strangers may write at its beginning.
+_LONGEST = 512
 
 
 def client_address(request: HttpRequest) -> str:
@@ -16,14 +18,22 @@ def client_address(request: HttpRequest) -> str:
     Reading from the right means that a caller cannot choose it. Empty where the server tells
     none (a unix socket without a trusted proxy).
     """
-    direct = _parsed(request.META.get("REMOTE_ADDR", ""))
-    if direct is None or not _is_trusted(direct):
+    told = request.META.get("HTTP_X_FORWARDED_FOR", "")[-_LONGEST:]
+    trusted = tuple(settings.TRUSTED_PROXIES)
+    return _caller_behind(request.META.get("REMOTE_ADDR", ""), told, trusted)
+
+
+@lru_cache(maxsize=1024)
+def _caller_behind(remote: str, forwarded: str, trusted: tuple[str, ...]) -> str:
+    """Asked several times for each request, and the callers are few."""
+    direct = _parsed(remote)
+    if direct is None or not _is_one_of(direct, trusted):
         return str(direct or "")
-    for text in reversed(request.headers.get("X-Forwarded-For", "").split(",")):
+    for text in reversed(forwarded.split(",")):
         hop = _parsed(text)
         if hop is None:
             break
-        if not _is_trusted(hop):
+        if not _is_one_of(hop, trusted):
             return str(hop)
         direct = hop
     return str(direct)
@@ -32,7 +42,7 @@ def client_address(request: HttpRequest) -> str:
 def is_within(address: str, networks: Iterable[str]) -> bool:
     """Whether an address lies in one of these networks (IPv4 or IPv6, single or CIDR)."""
     parsed = _parsed(address)
-    return parsed is not None and any(parsed in net for net in _networks(tuple(networks)))
+    return parsed is not None and _is_one_of(parsed, tuple(networks))
 
 
 def _parsed(text: str) -> _Address | None:
@@ -44,8 +54,8 @@ def _parsed(text: str) -> _Address | None:
     return mapped or address
 
 
-def _is_trusted(address: _Address) -> bool:
-    return any(address in network for network in _networks(tuple(settings.TRUSTED_PROXIES)))
+def _is_one_of(address: _Address, networks: tuple[str, ...]) -> bool:
+    return any(address in network for network in _networks(networks))
 
 
 @lru_cache(maxsize=8)

@@ -12,9 +12,6 @@ END_OTHERS = (
     "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity"
     " WHERE datname = current_database() AND pid <> pg_backend_pid()"
 )
-pytestmark = pytest.mark.skipif(
-    connection.vendor != "postgresql", reason="speaks of PostgreSQL's own connections"
-)
 
 
 def hang_up() -> None:
@@ -24,32 +21,32 @@ def hang_up() -> None:
         other.execute(END_OTHERS)
 
 
-@pytest.mark.django_db(transaction=True)
-def test_a_server_that_hung_up_is_noticed_without_a_question() -> None:
-    connection.ensure_connection()
-    with CaptureQueriesContext(connection) as heard:
-        assert connection.is_usable()
+if connection.vendor == "postgresql":
+
+    @pytest.mark.django_db(transaction=True)
+    def test_a_server_that_hung_up_is_noticed_without_a_question() -> None:
+        connection.ensure_connection()
+        with CaptureQueriesContext(connection) as heard:
+            assert connection.is_usable()
+            hang_up()
+            assert not connection.is_usable()
+        assert not heard.captured_queries
+        connection.close()
+
+    @pytest.mark.django_db(transaction=True)
+    def test_the_next_request_after_that_has_a_connection_of_its_own() -> None:
+        connection.ensure_connection()
         hang_up()
-        assert not connection.is_usable()
-    assert not heard.captured_queries
-    connection.close()
+        connection.close_if_unusable_or_obsolete()
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT 1")
+            assert cursor.fetchone() == (1,)
 
-
-@pytest.mark.django_db(transaction=True)
-def test_the_next_request_after_that_has_a_connection_of_its_own() -> None:
-    connection.ensure_connection()
-    hang_up()
-    connection.close_if_unusable_or_obsolete()
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT 1")
-        assert cursor.fetchone() == (1,)
-
-
-@pytest.mark.django_db
-def test_a_long_statement_is_read_for_its_placeholders_once() -> None:
-    sql = f"SELECT {' + '.join(['%s::int'] * 120)} AS {'long' * 10}_{'x' * 10}"
-    before = _queries._query2pg.cache_info().hits
-    with connection.cursor() as cursor:
-        for _ in range(3):
-            cursor.execute(sql, [1] * 120)
-    assert _queries._query2pg.cache_info().hits >= before + 2
+    @pytest.mark.django_db
+    def test_a_long_statement_is_read_for_its_placeholders_once() -> None:
+        sql = f"SELECT {' + '.join(['%s::int'] * 120)} AS {'long' * 10}_{'x' * 10}"
+        before = _queries._query2pg.cache_info().hits
+        with connection.cursor() as cursor:
+            for _ in range(3):
+                cursor.execute(sql, [1] * 120)
+        assert _queries._query2pg.cache_info().hits >= before + 2

@@ -24,7 +24,7 @@ def copy_statement(
     table, key = meta.db_table, meta.pk.column
     copied = [_copied(*pair, tails) for pair in zip(fields, _stored(row, columns), strict=True)]
     given = instead or {}
-    made_of = [given.get(each.column, sql) for each, sql in zip(fields, copied, strict=True)]
+    made_of = [given.get(str(each.column), sql) for each, sql in zip(fields, copied, strict=True)]
     return (
         "WITH RECURSIVE numbers(n) AS"  # noqa: S608 - our own names, and no value but the key
         " (SELECT {first} UNION ALL SELECT n + 1 FROM numbers WHERE n < {last})"

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.urls import resolve
 
@@ -25,5 +25,7 @@ class ShortRoad:
         if not path.startswith(_PROVIDERS) and path.rstrip("/") != _GENERIC:
             return self.get_response(request)
         match = resolve(path)
-        answer: HttpResponseBase = match.func(request, *match.args, **match.kwargs)
+        answer: HttpResponse = match.func(request, *match.args, **match.kwargs)
+        # Else the server would send it in chunks.
+        answer.headers.setdefault("Content-Length", str(len(answer.content)))
         return answer

@@ -43,6 +43,11 @@ def test_signed_news_is_applied_and_marked(operation: GatewayOperation) -> None:
     assert (last.correlation_id, last.causation_id) == ("hook-1", str(row.id))
 
 
+def test_an_answer_says_how_long_it_is(operation: GatewayOperation) -> None:
+    for answer in (deliver(news(operation)), deliver(b"{}")):
+        assert answer["Content-Length"] == str(len(answer.content))
+
+
 def test_the_second_delivery_is_a_duplicate_and_adds_nothing(operation: GatewayOperation) -> None:
     deliver(news(operation))
     before = list(StoredEvent.objects.values_list("id", flat=True))

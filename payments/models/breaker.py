@@ -26,6 +26,7 @@ class BreakerControl(models.Model):
     changed_at = models.DateTimeField(default=timezone.now)
 
     class Meta:
+        verbose_name = "circuit breaker"
         constraints = [
             models.CheckConstraint(
                 condition=Q(mode__in=[m.value for m in Mode]), name="breaker_mode_is_known"

@@ -25,7 +25,7 @@ from payments.gateways.messages import (
     Lookup,
     Order,
 )
-from payments.gateways.wire import Lost, NotSent, TimedOut, WireResponse
+from payments.gateways.wire import Crowded, Lost, NotSent, TimedOut, WireResponse
 from payments.resilience import registry
 from payments.resilience.controls import Mode
 from payments.resilience.errors import CallRefused, DeadlineExceeded
@@ -138,7 +138,7 @@ def _healthy(response: WireResponse, result: GatewayResult) -> GatewayResult:
 
 
 def _name_of(problem: Exception) -> str:
-    if isinstance(problem, CannotSay):
+    if isinstance(problem, CannotSay | Crowded):
         return "ignored"
     return "timeout" if isinstance(problem, TimedOut) else "failure"
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 import time_machine
+from django.db import OperationalError, connection
 from django.test import Client
 from django.utils import timezone
 from pytest_django import Settings
@@ -14,7 +15,7 @@ from pytest_django import Settings
 from payments.events.chain import verify_stream
 from payments.events.signal import Aggregate
 from payments.gateways import transport
-from payments.gateways.wire import Lost, NotSent, WireRequest, WireResponse
+from payments.gateways.wire import Crowded, Lost, NotSent, WireRequest, WireResponse
 from payments.models import BreakerControl, GatewayCall, GatewayOperation, StoredEvent
 from payments.resilience import registry
 from tests import fakes
@@ -338,6 +339,17 @@ def test_what_a_gateways_language_cannot_say_is_no_reason_to_try_again(
     assert process(currency="KWD", amount="3.125").json()["provider"] == "paytabs"
 
 
+def test_connections_of_ours_that_are_all_busy_say_nothing_of_the_provider(
+    world: World, process: Callable[..., Any]
+) -> None:
+    world.always["paytabs"] = Crowded("all busy")
+    for _ in range(4):
+        assert process(provider="paytabs").status_code == 503
+    told = registry.get("paytabs-create-page").statistics()
+    assert (told.state, told.totals.ignored, told.totals.failures) == ("closed", 12, 0)
+    assert set(GatewayCall.objects.values_list("outcome", flat=True)) == {"ignored"}
+
+
 def test_a_refused_second_try_does_not_say_that_the_first_was_never_sent(
     world: World, process: Callable[..., Any]
 ) -> None:
@@ -347,3 +359,12 @@ def test_a_refused_second_try_does_not_say_that_the_first_was_never_sent(
     operation = GatewayOperation.objects.get()
     assert (operation.outcome, operation.may_have_left) == ("unknown", True)
     assert operation.next_check_at is not None
+
+
+def test_operators_words_that_cannot_be_read_stop_no_call(transactional_db: None) -> None:
+    def gone(*_: Any) -> Any:
+        raise OperationalError("the database is gone")
+
+    breaker = registry.get("paytabs-verify")
+    with connection.execute_wrapper(gone):
+        assert breaker.call(lambda: "answer") == "answer"

@@ -110,6 +110,7 @@ SILENCED_SYSTEM_CHECKS = ["django_ratelimit.E003", "django_ratelimit.W001"]
 
 # Where things are kept.
 DATABASES = {"default": stores.database(env, VAR)}
+DATABASE_TIMEOUT = env.milliseconds("DATABASE_TIMEOUT", 5_000)
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 REDIS_URL = stores.redis_address(env)
 REDIS_KEY_PREFIX = env.text("REDIS_KEY_PREFIX", "ballast")

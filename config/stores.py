@@ -19,6 +19,14 @@ _SQLITE_OPTIONS = {
         "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA recursive_triggers=ON"
     ),
 }
+_POSTGRESQL = "config.postgresql"
+_PATIENCE = {
+    "connect_timeout": 3,
+    "tcp_user_timeout": 20_000,
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 2,
+}
 _REDIS_PATIENCE = {"socket_connect_timeout": 0.25, "socket_timeout": 0.25}
 
 # A worker asks for a second at a time; whoever sends must not wait for a broker that hangs.
@@ -33,7 +41,7 @@ def database(env: Environment, folder: Path) -> dict[str, Any]:
     if address:
         config: dict[str, Any] = environ.Env.db_url_config(address)
     elif parts["HOST"]:
-        config = {"ENGINE": "django.db.backends.postgresql", **parts}
+        config = {"ENGINE": _POSTGRESQL, **parts}
     else:
         folder.mkdir(exist_ok=True)
         config = {"ENGINE": "django.db.backends.sqlite3", "NAME": str(folder / "ballast.sqlite3")}
@@ -56,13 +64,18 @@ def _database_parts(env: Environment) -> dict[str, Any]:
 
 
 def _on_postgresql(config: dict[str, Any], *, through_proxy: bool) -> dict[str, Any]:
-    """Kept connections and prepared statements.
+    """Kept connections and prepared statements; a network that swallows them is noticed.
 
     A transaction-pooling proxy gives each transaction another session, where nothing is prepared.
     """
     speed = {} if through_proxy else {"server_side_binding": True, "prepare_threshold": 1}
-    options = {"connect_timeout": 5} | speed | config.get("OPTIONS", {})
-    return config | {"OPTIONS": options, "CONN_MAX_AGE": None, "CONN_HEALTH_CHECKS": True}
+    options = _PATIENCE | speed | config.get("OPTIONS", {})
+    return config | {
+        "ENGINE": _POSTGRESQL,
+        "OPTIONS": options,
+        "CONN_MAX_AGE": None,
+        "CONN_HEALTH_CHECKS": True,
+    }
 
 
 def redis_address(env: Environment) -> str:

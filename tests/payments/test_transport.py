@@ -229,9 +229,9 @@ def test_who_finds_every_connection_busy_waits_a_little_and_has_sent_nothing(
             connection.sendall(OK)
 
     with peer(held) as url, ThreadPoolExecutor(2) as callers:
-        first = callers.submit(ask, url, 10)
+        first = callers.submit(ask, url, 10, b"")  # one packet, and one answer to it
         arrived.wait(5)
-        second = callers.submit(ask, url, 10)
+        second = callers.submit(ask, url, 10, b"")
         if patience < 1:
             assert isinstance(second.exception(5), Crowded)
         release.set()

@@ -1,0 +1,1 @@
+"""Django's PostgreSQL, for which no caller waits longer than we say."""

@@ -34,7 +34,7 @@ class BreakerControl(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.name}: {self.mode}"
+        return self.name
 
     def as_control(self) -> Control:
         """The same for the machinery, which knows no rows."""

@@ -55,6 +55,8 @@ class BreakerSerializer(serializers.Serializer[Any]):
     half_opens = serializers.IntegerField()
     closes = serializers.IntegerField()
     fallbacks = serializers.IntegerField()
+    fallback_failures = serializers.IntegerField()
+    lease_expired = serializers.IntegerField(help_text="Trials whose process died.")
     timeouts = serializers.IntegerField()
     slow_calls = serializers.IntegerField()
     late = serializers.IntegerField()
@@ -94,6 +96,8 @@ def facts_of(breaker: Breaker) -> dict[str, Any]:
         "half_opens": totals.half_opens,
         "closes": totals.closes,
         "fallbacks": totals.fallbacks,
+        "fallback_failures": totals.fallback_failures,
+        "lease_expired": totals.lease_expired,
         "timeouts": totals.timeouts,
         "slow_calls": totals.slow,
         "late": totals.late,

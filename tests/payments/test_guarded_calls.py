@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import fields
 from datetime import timedelta
 from typing import Any
 
@@ -18,11 +19,25 @@ from payments.gateways import transport
 from payments.gateways.wire import Crowded, Lost, NotSent, WireRequest, WireResponse
 from payments.models import BreakerControl, GatewayCall, GatewayOperation, StoredEvent
 from payments.resilience import registry
+from payments.resilience.storage import Totals
 from tests import fakes
 from tests.callers import caller
 from tests.payments.test_routing import PAGE, STRIPE
 
 Answer = WireResponse | Exception
+
+
+PROMISED = {
+    "name", "group", "scope", "state", "forced", "failures", "successes", "rejects", "fires",
+    "opens", "half_opens", "closes", "fallbacks", "timeouts", "slow_calls", "error_rate",
+    "success_rate", "slow_call_rate", "uptime", "throughput", "last_failure_at", "next_retry_at",
+    "snapshot", "configuration",
+}  # fmt: skip
+PROMISED_OF_THE_WINDOW = {
+    "rolling_count_failure", "rolling_count_success", "rolling_count_timeout",
+    "rolling_count_short_circuited", "latency_execute_mean", "latency_total_mean", "latency_p95",
+    "latency_p99",
+}  # fmt: skip
 
 
 class World:
@@ -259,6 +274,10 @@ def test_the_statistics_tell_of_every_breaker(
     )  # fmt: skip
     assert first["snapshot"]["rolling_count_success"] == 1
     assert first["configuration"]["reset_timeout"] == "30 s"
+    assert set(first) >= PROMISED
+    assert set(first["snapshot"]) >= PROMISED_OF_THE_WINDOW
+    counters = {each.name for each in fields(Totals)} - {"slow", "elapsed"}
+    assert counters <= set(first)
 
 
 def test_an_operator_resets_forces_and_releases_and_the_history_knows_who(

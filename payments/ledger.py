@@ -79,11 +79,16 @@ def contest(payment: Payment, operation: GatewayOperation, lost: int) -> None:
 
     In minor units; never more than refunds have left, and what was won comes back.
     """
-    taken = balance_of(payment.postings.all(), Account.DISPUTES)
+    taken = taken_back(payment)
     left = payment.amount_captured - payment.amount_refunded - taken
     more, less = min(lost - taken, left), taken - lost
     post(payment, PostingKind.CHARGED_BACK, max(0, more), operation, may_come_again=True)
     post(payment, PostingKind.WON_BACK, max(0, less), operation, may_come_again=True)
+
+
+def taken_back(payment: Payment) -> int:
+    """What banks took back of a payment and did not return, in minor units."""
+    return balance_of(payment.postings.all(), Account.DISPUTES)
 
 
 def post_fee(payment: Payment, operation: GatewayOperation, fee: Money | None) -> None:

@@ -2,10 +2,10 @@
 
 from django.db import connection, transaction
 
-from payments import ledger, lifecycle, outcomes, signals
+from payments import ledger, lifecycle, operations, outcomes, signals
 from payments.events.signal import EventSignal
 from payments.gateways import guarded
-from payments.gateways.messages import DisputeLookup, DisputeNews, DisputeStatus
+from payments.gateways.messages import DisputeLookup, DisputeNews, DisputeStatus, GatewayCallFacts
 from payments.gateways.registry import gateway_named
 from payments.gateways.wire import Lost, NotSent
 from payments.models import Dispute, GatewayOperation, Payment
@@ -29,10 +29,13 @@ def look_up_dispute(operation: GatewayOperation, hint: DisputeNews) -> DisputeNe
     if connection.in_atomic_block:
         raise transaction.TransactionManagementError("A gateway was called inside a transaction.")
     order = DisputeLookup(hint.reference, operation.key, handle_of(operation), operation.money)
+    calls: list[GatewayCallFacts] = []
     try:
-        return guarded.look_up_dispute(gateway_named(operation.provider), order)
+        return guarded.look_up_dispute(gateway_named(operation.provider), order, calls)
     except (NotSent, Lost, CallRefused):
         return None
+    finally:
+        operations.keep_calls(operation, calls)
 
 
 def record_dispute(

@@ -134,13 +134,13 @@ def ask_about(operation: GatewayOperation, timeout: timedelta | None = None) -> 
     asked_at = timezone.now()
     heard = _page_of(operation, gateway, timeout) or look_up(operation, gateway, timeout)
     if heard.outcome is Outcome.UNKNOWN:
-        operations.keep_calls(operation, heard)
+        operations.keep_calls(operation, heard.calls)
         return None
     operation.refresh_from_db()
     if told := believed(operation, heard, gateway, asked_at):
         operations.settle(operation, told, heard_from="lookup")
     else:
-        operations.keep_calls(operation, heard)
+        operations.keep_calls(operation, heard.calls)
     _put_off_if_ended(operation, gateway)
     return heard.outcome
 
@@ -192,7 +192,7 @@ def _page_of(
     heard = operations.call(gateway, order, timeout or gateway.timeout)
     if heard.outcome is Outcome.ACTION_REQUIRED:
         return heard
-    operations.keep_calls(operation, heard)
+    operations.keep_calls(operation, heard.calls)
     return None
 
 

@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from payments import lifecycle, operations
+from payments.errors import InvalidTransition, ServiceUnavailable
 from payments.events.store import read_stream
 from payments.gateways.messages import (
     DisputeNews,
@@ -16,14 +17,17 @@ from payments.gateways.messages import (
     GatewayResult,
 )
 from payments.gateways.registry import gateway_named
+from payments.gateways.wire import NotSent
 from payments.ledger import balance_of
 from payments.lifecycle import aggregate_of
 from payments.models import Account, Discrepancy, Dispute, GatewayOperation, Payment, Refund
 from payments.money import Money
 from payments.services.disputes import record_dispute
 from payments.services.payments import create_payment, payment_with
+from payments.services.refunds import refund_payment
 from payments.statuses import FailureCode, OperationKind, Outcome, PaymentStatus
 from tests import lives
+from tests.fakes import FakeTransport
 
 pytestmark = pytest.mark.django_db
 TAKEN = 10_000
@@ -210,6 +214,18 @@ def test_a_lost_dispute_of_a_part_takes_that_part_and_leaves_the_payment_as_it_i
     assert taken_back(payment) == 100
     assert dispute(payment, WON, part).status == COMPLETED
     assert taken_back(payment) == 0
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_a_bank_took_is_not_given_back_as_well(provider: FakeTransport) -> None:
+    provider.replies["request"] = NotSent("down")
+    payment = paid()
+    dispute(payment, LOST, Money(3_000, "AED"))
+    with pytest.raises(InvalidTransition, match=r"Only 70\.00 AED"):
+        refund_payment(payment_id=payment.id, money=Money(8_000, "AED"))
+    with pytest.raises(ServiceUnavailable):
+        refund_payment(payment_id=payment.id)
+    assert Refund.objects.get().money == Money(7_000, "AED")
 
 
 def test_parts_that_leave_nothing_charge_the_payment_back() -> None:

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Callable
 from dataclasses import fields
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -306,6 +306,21 @@ def test_an_operator_resets_forces_and_releases_and_the_history_knows_who(
         "over",
     ]
     assert all(order.metadata["user_id"] == row.actor for order in orders)
+
+
+def test_an_order_may_be_given_an_end_and_a_deed_may_not(world: World, operator: Client) -> None:
+    base = "/payments/v2/circuit-breaker/paytabs-verify"
+    until = timezone.now().replace(microsecond=0) + timedelta(hours=1)
+
+    def act(deed: str, end: datetime) -> Any:
+        return operator.post(f"{base}/{deed}", {"until": end}, "application/json")
+
+    assert act("force-open", until).status_code == 200
+    row = BreakerControl.objects.get()
+    assert (row.mode, row.until, row.reason) == ("forced-open", until, "asked for through the API")
+    assert act("disable", timezone.now()).json()["errors"][0]["attr"] == "until"
+    assert act("reset", until).status_code == 400
+    assert BreakerControl.objects.get().version == 1
 
 
 def test_a_forced_breaker_is_released_by_itself_when_its_time_is_over(

@@ -1,6 +1,7 @@
 """A payer's bank contests a charge: write it down, and let the payment follow how it ends."""
 
 from django.db import connection, transaction
+from django.db.models import QuerySet
 
 from payments import ledger, lifecycle, operations, outcomes, signals
 from payments.events.signal import EventSignal
@@ -61,7 +62,7 @@ def record_dispute(
                 _correct(dispute, news)
             if is_news:
                 lifecycle.move_dispute(dispute, Dispute.Status(news.status), news.deadline)
-            if is_proven and is_of_its_money(dispute.operation):
+            if is_proven and _about_its_money(payment).filter(pk=dispute.pk).exists():
                 _follow(payment, operation, dispute, news, is_news=is_news)
             elif is_news:
                 _tell(payment, operation, dispute, news)
@@ -88,9 +89,9 @@ def _correct(dispute: Dispute, news: DisputeNews) -> None:
     dispute.save(update_fields=["amount", "currency", "deadline", "proven_status"])
 
 
-def is_of_its_money(operation: GatewayOperation) -> bool:
-    """Whether what this attempt took is what its payment counts as taken."""
-    return operation.outcome == Outcome.SUCCEEDED and not operation.is_orphan
+def _about_its_money(payment: Payment) -> QuerySet[Dispute]:
+    """The disputes about what is counted as taken for this payment."""
+    return payment.disputes.filter(operation__outcome=Outcome.SUCCEEDED, operation__is_orphan=False)
 
 
 def _follow(
@@ -113,8 +114,8 @@ def _follow(
 
 def _lost(payment: Payment) -> list[Dispute]:
     """The lost disputes about its money; another currency cannot be compared with it."""
-    proven = payment.disputes.filter(proven_status=Dispute.Status.LOST, currency=payment.currency)
-    return [each for each in proven.select_related("operation") if is_of_its_money(each.operation)]
+    lost = _about_its_money(payment).filter(proven_status=Dispute.Status.LOST)
+    return list(lost.filter(currency=payment.currency))
 
 
 def _status_after(payment: Payment, lost: list[Dispute], news: DisputeStatus) -> PaymentStatus:

@@ -261,6 +261,13 @@ def test_a_dispute_about_an_attempt_that_took_nothing_takes_nothing_of_another()
     assert (Dispute.objects.get().status, taken_back(payment)) == ("lost", 0)
 
 
+def test_what_an_attempt_took_is_read_under_the_lock() -> None:
+    charge = lives.begun()
+    as_it_was = GatewayOperation.objects.get(pk=charge.pk)
+    lives.heard(charge, Outcome.SUCCEEDED)
+    assert about(charge.payment, as_it_was, LOST).status == BACK
+
+
 def test_a_dispute_about_a_second_charge_takes_nothing_of_the_first() -> None:
     payment = lives.heard(second := lives.begun(), Outcome.NOT_SENT)
     payment = lives.heard(lives.begun_again(payment), Outcome.SUCCEEDED)

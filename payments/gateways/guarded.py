@@ -93,7 +93,7 @@ def retries_for(gateway: Gateway) -> RetryPolicy:
 class Seen:
     """What an attempt has seen of its answer so far."""
 
-    status: int | None = None
+    http_status: int | None = None
 
 
 @contextmanager
@@ -104,12 +104,12 @@ def noted(breaker: str, calls: list[GatewayCallFacts]) -> Iterator[Seen]:
     try:
         yield seen
     except Exception as problem:
-        seen.status = getattr(problem, "http_status", seen.status)
+        seen.http_status = getattr(problem, "http_status", seen.http_status)
         outcome, error = _name_of(problem), str(problem)[:255]
         raise
     finally:
         spent = datetime.now(UTC) - started_at
-        calls.append(GatewayCallFacts(breaker, started_at, spent, outcome, seen.status, error))
+        calls.append(GatewayCallFacts(breaker, started_at, spent, outcome, seen.http_status, error))
 
 
 def refusal_of(breaker: str) -> GatewayCallFacts:
@@ -130,7 +130,7 @@ class _Call:
         try:
             with noted(breaker_name(self.gateway, self.order), self.facts) as seen:
                 response, result = client.exchange(self.gateway, self.order, limit)
-                seen.status = response.status
+                seen.http_status = response.status
                 return _healthy(response, result)
         except Exception as problem:
             self.may_have_left |= not _was_not_sent(problem)

@@ -76,5 +76,5 @@ def _asked(gateway: Gateway, listing: Listing, limit: timedelta, seen: guarded.S
         return request
 
     response = client.exchanged(gateway, question, limit)
-    seen.status = response.status
+    seen.http_status = response.status
     return gateway.page_in(listing, client.well_told(gateway, response))

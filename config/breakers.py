@@ -15,14 +15,17 @@ _FIELDS: dict[str, tuple[str, parsers.Parser[Any]]] = {
     "TIMEOUT": ("request_timeout", parsers.milliseconds),
     "ERROR_THRESHOLD": ("error_rate", _percent),
     "RESET_TIMEOUT": ("reset_timeout", parsers.milliseconds),
+    "LONGEST_RESET_TIMEOUT": ("longest_reset_timeout", parsers.milliseconds),
     "ROLLING_TIMEOUT": ("window", parsers.milliseconds),
     "ROLLING_BUCKETS": ("buckets", parsers.integer(1, 1000)),
     "MINIMUM_REQUESTS": ("minimum_requests", parsers.integer(1, 1_000_000)),
     "VOLUME_THRESHOLD": ("volume_threshold", parsers.integer(1, 1_000_000)),
     "MAX_CONCURRENT": ("half_open_max", parsers.integer(1, 1000)),
+    "SUCCESSES_TO_CLOSE": ("half_open_successes", parsers.integer(1, 1000)),
     "SLOW_CALL_THRESHOLD": ("slow_call", parsers.milliseconds),
     # Over 100 switches the rule off.
     "SLOW_CALL_RATE_THRESHOLD": ("slow_rate", parsers.integer(1, 101)),
+    "SAMPLES": ("samples", parsers.integer(1, 10_000)),
 }
 _NAME = "CIRCUIT_BREAKER_"
 

@@ -4,6 +4,7 @@ import sys
 from typing import Any
 
 import structlog
+from django.http import HttpRequest
 from structlog.typing import EventDict, Processor, WrappedLogger
 
 
@@ -16,12 +17,20 @@ def _add_conversation(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
     return event
 
 
+def _hide_query(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
+    """Django logs a request with its whole address, where payers' browsers carry secrets back."""
+    if isinstance(event.get("request"), HttpRequest):
+        event["request"] = f"{event['request'].method} {event['request'].path}"
+    return event
+
+
 _SHARED: list[Processor] = [
     structlog.contextvars.merge_contextvars,
     _add_conversation,
     structlog.stdlib.add_logger_name,
     structlog.stdlib.add_log_level,
     structlog.stdlib.ExtraAdder(),
+    _hide_query,
     structlog.processors.TimeStamper(fmt="iso", utc=True),
 ]
 

@@ -122,6 +122,7 @@ SILENCED_SYSTEM_CHECKS = ["django_ratelimit.E003", "django_ratelimit.W001"]
 DATABASES = stores.databases(env, VAR)
 DATABASE_ROUTERS = ["payments.replica.Router"] if "replica" in DATABASES else []
 DATABASE_REPLICA_MAX_LAG = env.milliseconds("DATABASE_REPLICA_MAX_LAG", 5_000)
+DATABASE_TIMEOUT = env.milliseconds("DATABASE_TIMEOUT", 5_000)
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 REDIS_URL = stores.redis_address(env)
 REDIS_KEY_PREFIX = env.text("REDIS_KEY_PREFIX", "ballast")

@@ -19,6 +19,14 @@ _SQLITE_OPTIONS = {
         "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA recursive_triggers=ON"
     ),
 }
+_POSTGRESQL = "config.postgresql"
+_PATIENCE = {
+    "connect_timeout": 3,
+    "tcp_user_timeout": 20_000,
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 2,
+}
 _REDIS_PATIENCE = {"socket_connect_timeout": 0.25, "socket_timeout": 0.25}
 # Nobody needs the replica enough to wait for it: there is the primary.
 _REPLICA_PATIENCE = {"connect_timeout": 1, "tcp_user_timeout": 3000}
@@ -71,14 +79,14 @@ def _database_parts(env: Environment) -> dict[str, Any]:
 
 
 def _on_postgresql(config: dict[str, Any], *, through_proxy: bool) -> dict[str, Any]:
-    """Kept connections and prepared statements.
+    """Kept connections and prepared statements; a network that swallows them is noticed.
 
     A transaction-pooling proxy gives each transaction another session, where nothing is prepared.
     """
     speed = {} if through_proxy else {"server_side_binding": True, "prepare_threshold": 1}
-    options = {"connect_timeout": 5} | speed | config.get("OPTIONS", {})
+    options = _PATIENCE | speed | config.get("OPTIONS", {})
     kept = {"CONN_MAX_AGE": None, "CONN_HEALTH_CHECKS": True}
-    return config | {"ENGINE": "config.postgresql", "OPTIONS": options} | kept
+    return config | {"ENGINE": _POSTGRESQL, "OPTIONS": options} | kept
 
 
 def redis_address(env: Environment) -> str:

@@ -1,4 +1,4 @@
-"""The entrance for the web server."""
+"""The entrance for the web server, where somebody waits for every answer."""
 
 import os
 
@@ -6,6 +6,7 @@ from django.conf import settings
 from django.core.wsgi import get_wsgi_application
 
 from config.counting import count_in
+from config.postgresql.base import DatabaseWrapper
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 
@@ -14,3 +15,4 @@ if settings.MONITORING_ENABLED:
     count_in(settings.VAR / "metrics")
 
 application = get_wsgi_application()
+DatabaseWrapper.patience = settings.DATABASE_TIMEOUT

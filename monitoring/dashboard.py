@@ -7,8 +7,10 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.urls import reverse
 
+from payments.admin.breaker_cards import Card, card_of
 from payments.admin.filters import overdue
 from payments.models import Delivery, Discrepancy, Payment, SagaRun
+from payments.services import breakers
 from webhooks.models import PaymentWebhookEvent
 
 _COUNTED_AT_MOST = 1000
@@ -20,7 +22,15 @@ def figures(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
     shown: dict[str, Any] = {"title": "Today"}
     if request.user.has_perm("payments.view_payment"):
         shown |= {"concerns": [_shown(each) for each in concerns()], "latest": _latest()}
+    if request.user.has_perm("payments.view_breakercontrol"):
+        shown |= {"troubled": _troubled()}
     return context | shown
+
+
+def _troubled() -> list[Card]:
+    """The breakers that are not closed, or do not decide for themselves."""
+    cards = (card_of(each, {}) for each in breakers.all_breakers())
+    return [card for card in cards if card.trouble]
 
 
 @dataclass(frozen=True, slots=True)

@@ -60,8 +60,7 @@ def follow(payment: Payment, previous: PaymentStatus, operation: GatewayOperatio
         by = operation or payment.current_operation
         if by is None:
             raise RuntimeError(f"{kind} without an operation: nothing was sent for {payment.pk}.")
-        is_dispute = kind in (PostingKind.CHARGED_BACK, PostingKind.WON_BACK)
-        post(payment, kind, amount, by, may_come_again=is_dispute)
+        post(payment, kind, amount, by)
 
 
 def _moves(payment: Payment, previous: PaymentStatus) -> Iterator[tuple[PostingKind, int]]:
@@ -73,10 +72,23 @@ def _moves(payment: Payment, previous: PaymentStatus) -> Iterator[tuple[PostingK
         yield PostingKind.AUTHORIZED, payment.amount_authorized
     if status == PaymentStatus.COMPLETED and previous not in PAID:
         yield PostingKind.CAPTURED, payment.amount_captured
-    if status == PaymentStatus.CHARGED_BACK:
-        yield PostingKind.CHARGED_BACK, payment.amount_captured - payment.amount_refunded
-    if previous is PaymentStatus.CHARGED_BACK:
-        yield PostingKind.WON_BACK, balance_of(payment.postings.all(), Account.DISPUTES)
+
+
+def contest(payment: Payment, operation: GatewayOperation, lost: int) -> None:
+    """Bring what banks took back of a held payment to what its `lost` disputes contest.
+
+    In minor units; never more than refunds have left, and what was won comes back.
+    """
+    taken = taken_back(payment)
+    left = payment.amount_captured - payment.amount_refunded - taken
+    more, less = min(lost - taken, left), taken - lost
+    post(payment, PostingKind.CHARGED_BACK, max(0, more), operation, may_come_again=True)
+    post(payment, PostingKind.WON_BACK, max(0, less), operation, may_come_again=True)
+
+
+def taken_back(payment: Payment) -> int:
+    """What banks took back of a payment and did not return, in minor units."""
+    return balance_of(payment.postings.all(), Account.DISPUTES)
 
 
 def post_fee(payment: Payment, operation: GatewayOperation, fee: Money | None) -> None:

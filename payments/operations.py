@@ -5,6 +5,7 @@
 may hear the same thing twice and in any order, so nothing upstream has to be exactly once.
 """
 
+from collections.abc import Iterable
 from dataclasses import asdict
 from datetime import timedelta
 from uuid import UUID
@@ -18,7 +19,7 @@ from payments import lifecycle, news, outcomes, rows, signals
 from payments.errors import InvalidTransition, OperationInProgress
 from payments.gateways import guarded
 from payments.gateways.contract import Gateway
-from payments.gateways.messages import GatewayResult, Order
+from payments.gateways.messages import GatewayCallFacts, GatewayResult, Order
 from payments.models import GatewayCall, GatewayOperation, IdempotencyKey, Payment, Refund
 from payments.money import Money
 from payments.next_checks import next_check
@@ -211,7 +212,7 @@ def settle(known: GatewayOperation, result: GatewayResult, *, heard_from: str) -
     our records is kept as a Discrepancy and changes nothing else.
     """
     with lifecycle.hold_with(known) as (payment, operation):
-        keep_calls(operation, result)
+        keep_calls(operation, result.calls)
         _sound_unlisted_word(operation, result)
         is_back = result.takes_back and outcomes.is_given_back(payment)
         difference = news.difference_in(operation, result, heard_from, is_given_back=is_back)
@@ -230,10 +231,10 @@ def settle(known: GatewayOperation, result: GatewayResult, *, heard_from: str) -
         return payment
 
 
-def keep_calls(operation: GatewayOperation, result: GatewayResult) -> None:
-    """Write down what each attempt was, with what it brought or without."""
+def keep_calls(operation: GatewayOperation | None, calls: Iterable[GatewayCallFacts]) -> None:
+    """Write down what each attempt was, with what it brought or without; a list is of none."""
     GatewayCall.objects.bulk_create(
-        [GatewayCall(operation=operation, **asdict(call)) for call in result.calls]
+        [GatewayCall(operation=operation, **asdict(call)) for call in calls]
     )
 
 

@@ -1,1 +1,1 @@
-"""Django's backend for PostgreSQL, with less to do for every request."""
+"""Django's PostgreSQL, with less to do for a request, and for which no caller waits too long."""

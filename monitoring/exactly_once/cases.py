@@ -78,6 +78,17 @@ class Case:
         told = {each.operation_id for each in self.discrepancies}
         return any(each.pk in told for each in operations)
 
+    def lost_to_disputes(self) -> int:
+        """What lost disputes contest of what was taken for this payment, in its minor units."""
+        its_money = {each.pk for each in self.succeeded(*OperationKind)}
+        return sum(
+            each.amount
+            for each in self.disputes
+            if each.proven_status == Dispute.Status.LOST
+            and each.currency == self.payment.currency
+            and each.operation_id in its_money
+        )
+
     def family_of(self, charge: GatewayOperation) -> list[GatewayOperation]:
         """A charge, and what followed it."""
         family = {charge.pk}

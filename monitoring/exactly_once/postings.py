@@ -29,26 +29,22 @@ def ledger_agrees(case: Case) -> Iterator[str]:
 
 
 def disputes_are_posted(case: Case) -> Iterator[str]:
-    """A lost dispute takes all that is left; won, it gives back what it took."""
-    for number, posting in enumerate(case.postings):
-        before = case.postings[:number]
-        held = balance_of(before, Account.DISPUTES)
-        left = _sum(before, PostingKind.CAPTURED) - balance_of(before, Account.REFUNDS) - held
-        due = {PostingKind.CHARGED_BACK: left, PostingKind.WON_BACK: held}
-        amount = due.get(PostingKind(posting.kind), posting.amount)
-        if posting.amount != amount:
-            yield f"had {amount} to be {posting.kind}, and {posting.amount} was posted."
-    is_taken = case.payment.status == _S.CHARGED_BACK and not _had_nothing_left(case)
-    held = balance_of(case.postings, Account.DISPUTES)
-    if is_taken != bool(held):
-        yield f"is {case.payment.status}, and the ledger says that {held} was charged back."
+    """Lost disputes took what they contest, or all that was left; won, they gave it back."""
+    lost, held = case.lost_to_disputes(), balance_of(case.postings, Account.DISPUTES)
+    was_left = [_left(case.postings[:number]) for number in range(1, len(case.postings) + 1)]
+    if held > lost or (held < lost and min(was_left, default=0) > 0):
+        yield f"lost {lost} to disputes, and the ledger says that {held} was charged back."
+    for posting, left in zip(case.postings, [0, *was_left], strict=False):
+        if posting.kind == PostingKind.CHARGED_BACK and posting.amount > left:
+            yield f"had {left} left, and {posting.amount} was charged back."
+    if case.payment.status == _S.COMPLETED and 0 < case.payment.amount_captured <= held:
+        yield "is completed, and the ledger says that all of it was charged back."
 
 
-def _had_nothing_left(case: Case) -> bool:
-    """Whether all had been given back when the dispute was lost."""
-    lost = [each.data for each in case.events if each.data["status"] == _S.CHARGED_BACK]
-    before = [each["previous_status"] for each in lost if each["previous_status"] != each["status"]]
-    return before[-1:] == [_S.REFUNDED]
+def _left(postings: list[Posting]) -> int:
+    """What neither refunds nor disputes took of what was captured."""
+    gone = balance_of(postings, Account.REFUNDS) + balance_of(postings, Account.DISPUTES)
+    return _sum(postings, PostingKind.CAPTURED) - gone
 
 
 def postings_are_its_own(case: Case) -> Iterator[str]:

@@ -88,7 +88,7 @@ def status_fits_the_refunds(case: Case) -> Iterator[str]:
     back, taken = payment.amount_refunded, payment.amount_captured
     fitting = _S.COMPLETED if back == 0 else _S.REFUNDED if back == taken else _S.PARTIALLY_REFUNDED
     if status is _S.CHARGED_BACK:
-        if not any(each.status == Dispute.Status.LOST for each in case.disputes):
+        if not any(each.proven_status == Dispute.Status.LOST for each in case.disputes):
             yield "is charged back, and no dispute was lost."
     elif status in PAID and status is not fitting:
         yield f"is {status}, and {back} of {taken} went back."

@@ -3,6 +3,7 @@
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.utils.html import format_html
 from unfold.contrib.filters.admin import ChoicesDropdownFilter
 from unfold.decorators import display
 
@@ -37,6 +38,13 @@ class RefundInline(ReadOnlyInline):
         return refund.operation.gateway_reference or "-"
 
 
+def _state_of(dispute: Dispute) -> str:
+    """What is only told, and proven by nobody, counts for nothing yet."""
+    told = label(dispute.status, _DISPUTE_COLOURS)
+    is_proven = dispute.proven_status == dispute.status
+    return told if is_proven else format_html("{} not proven", told)
+
+
 class DisputeInline(ReadOnlyInline):
     """A payment's disputes."""
 
@@ -53,7 +61,7 @@ class DisputeInline(ReadOnlyInline):
 
     @display(description="state")
     def state(self, dispute: Dispute) -> str:
-        return label(dispute.status, _DISPUTE_COLOURS)
+        return _state_of(dispute)
 
 
 @admin.register(Dispute)
@@ -82,4 +90,4 @@ class DisputeAdmin(ReadOnlyAdmin):
 
     @display(description="state")
     def state(self, dispute: Dispute) -> str:
-        return label(dispute.status, _DISPUTE_COLOURS)
+        return _state_of(dispute)

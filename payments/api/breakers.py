@@ -1,8 +1,10 @@
 """The circuit breakers, for operators: every one with its figures; reset, force, release."""
 
-from datetime import timedelta
+from collections.abc import Callable
+from datetime import datetime, timedelta
 from typing import Any
 
+from django.utils import timezone
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
@@ -17,7 +19,8 @@ from payments.resilience.report import Statistics
 from payments.services import breakers
 from payments.services.breaker_sweep import obey_operators
 
-_DEEDS = {
+_MAY_END = ("force-open", "disable")
+_DEEDS: dict[str, Callable[..., Breaker]] = {
     "reset": breakers.reset,
     "force-open": breakers.force_open,
     "disable": breakers.disable,
@@ -55,6 +58,8 @@ class BreakerSerializer(serializers.Serializer[Any]):
     half_opens = serializers.IntegerField()
     closes = serializers.IntegerField()
     fallbacks = serializers.IntegerField()
+    fallback_failures = serializers.IntegerField()
+    lease_expired = serializers.IntegerField(help_text="Trials whose process died.")
     timeouts = serializers.IntegerField()
     slow_calls = serializers.IntegerField()
     late = serializers.IntegerField()
@@ -71,9 +76,19 @@ class BreakerSerializer(serializers.Serializer[Any]):
 
 
 class DeedSerializer(serializers.Serializer[Any]):
-    """Why; the history keeps it."""
+    """Why; the history keeps it. And until when, where it is an order that may end by itself."""
 
     reason = serializers.CharField(max_length=255, default="asked for through the API")
+    until = serializers.DateTimeField(
+        required=False, help_text="`force-open` and `disable` alone; else until further notice."
+    )
+
+    def validate_until(self, until: datetime) -> datetime:
+        if self.context["deed"] not in _MAY_END:
+            raise serializers.ValidationError("This is done at once and has no end.")
+        if until <= timezone.now():
+            raise serializers.ValidationError("This is over already.")
+        return until
 
 
 def facts_of(breaker: Breaker) -> dict[str, Any]:
@@ -94,6 +109,8 @@ def facts_of(breaker: Breaker) -> dict[str, Any]:
         "half_opens": totals.half_opens,
         "closes": totals.closes,
         "fallbacks": totals.fallbacks,
+        "fallback_failures": totals.fallback_failures,
+        "lease_expired": totals.lease_expired,
         "timeouts": totals.timeouts,
         "slow_calls": totals.slow,
         "late": totals.late,
@@ -153,8 +170,8 @@ class BreakersView(PaymentsApi):
     @extend_schema(request=DeedSerializer, responses=BreakerSerializer)
     def act(self, request: Request, name: str, deed: str) -> Response:
         """Close it and let it begin anew, force it open, disable it, or let it decide again."""
-        body = DeedSerializer(data=request.data)
+        body = DeedSerializer(data=request.data, context={"deed": deed})
         body.is_valid(raise_exception=True)
         with context.bound(actor=caller_of(request)):
-            done = _DEEDS[deed](name, reason=body.validated_data["reason"])
+            done = _DEEDS[deed](name, **body.validated_data)
         return Response(BreakerSerializer(facts_of(done)).data)

@@ -22,6 +22,7 @@ from payments.gateways.wire import Headers, Lost, NotSent, WireRequest, WireResp
 
 _TOKEN_MARGIN = timedelta(minutes=1)
 _REFUSED_TOKEN = 401
+_TOO_MANY = 429
 _NO_TOKEN = ("", datetime.min.replace(tzinfo=UTC))
 # A token and the moment of its end, by gateway. Threads may log in twice; the later token is as
 # good as the earlier.
@@ -57,7 +58,14 @@ def look_up_dispute(gateway: Gateway, order: DisputeLookup) -> DisputeNews | Non
         raise NotSupported(f"{gateway.name} cannot be asked about this dispute.")
 
     question("")  # before anybody logs in for it
-    return gateway.dispute_of(order, exchanged(gateway, question, None))
+    return gateway.dispute_of(order, well_told(gateway, exchanged(gateway, question, None)))
+
+
+def well_told(gateway: Gateway, response: WireResponse) -> WireResponse:
+    """The same answer. Raises Lost where it tells of their trouble and of nothing else."""
+    if response.status >= 500 or response.status == _TOO_MANY:
+        raise Lost(f"{gateway.name} answered {response.status}")
+    return response
 
 
 def exchanged(

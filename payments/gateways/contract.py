@@ -110,10 +110,11 @@ class Gateway(ABC):
 
     `timeout` bounds one attempt; "never heard of it" is believed only when an attempt's
     deadline is `settling_time` past. Within `key_memory` the gateway takes a request that is
-    repeated under the same key for the same request. Where a signature does not cover the body
-    (`proves_body` is False, and `proves` may say more of one delivery) a notification is a hint:
-    a lookup confirms it before money moves. Where a capture of a part does not end the hold on
-    the rest (`capture_ends_hold` is False), the rest is voided afterwards.
+    repeated under the same key for the same request; where it cannot be asked what it made under
+    a key (`finds_by_key` is False), the same request is the question. Where a signature does not
+    cover the body (`proves_body` is False, and `proves` may say more of one delivery) a
+    notification is a hint: a lookup confirms it before money moves. Where a capture of a part
+    does not end the hold on the rest (`capture_ends_hold` is False), the rest is voided afterwards.
     """
 
     # What it is told beside where it is and how long it may take; where it is unless told.
@@ -126,6 +127,7 @@ class Gateway(ABC):
     timeout: timedelta
     settling_time: timedelta
     key_memory: timedelta = timedelta(0)
+    finds_by_key: bool = True
     proves_body: bool = True
     capture_ends_hold: bool = True
     charge_call: str = "create"

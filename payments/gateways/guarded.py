@@ -7,12 +7,13 @@ and nonsense speak against the provider's health.
 
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
 from django.conf import settings
 
-from payments.errors import DomainError
+from payments.errors import DomainError, NotSupported
 from payments.gateways import client
 from payments.gateways.client import CannotSay
 from payments.gateways.contract import Capability, Gateway
@@ -25,7 +26,7 @@ from payments.gateways.messages import (
     Lookup,
     Order,
 )
-from payments.gateways.wire import Lost, NotSent, TimedOut, WireResponse
+from payments.gateways.wire import Crowded, Lost, NotSent, TimedOut, WireResponse
 from payments.resilience import registry
 from payments.resilience.controls import Mode
 from payments.resilience.errors import CallRefused, DeadlineExceeded
@@ -89,6 +90,34 @@ def retries_for(gateway: Gateway) -> RetryPolicy:
 
 
 @dataclass(slots=True)
+class Seen:
+    """What an attempt has seen of its answer so far."""
+
+    http_status: int | None = None
+
+
+@contextmanager
+def noted(breaker: str, calls: list[GatewayCallFacts]) -> Iterator[Seen]:
+    """Add to `calls` how the attempt in this block ended; its error goes on."""
+    started_at, seen = datetime.now(UTC), Seen()
+    outcome, error = "success", ""
+    try:
+        yield seen
+    except Exception as problem:
+        seen.http_status = getattr(problem, "http_status", seen.http_status)
+        outcome, error = _name_of(problem), str(problem)[:255]
+        raise
+    finally:
+        spent = datetime.now(UTC) - started_at
+        calls.append(GatewayCallFacts(breaker, started_at, spent, outcome, seen.http_status, error))
+
+
+def refusal_of(breaker: str) -> GatewayCallFacts:
+    """A call that was turned away now."""
+    return GatewayCallFacts(breaker, datetime.now(UTC), _NO_PAUSE, "refused")
+
+
+@dataclass(slots=True)
 class _Call:
     """One order on its way, and what became of each attempt."""
 
@@ -98,26 +127,17 @@ class _Call:
     may_have_left: bool = False
 
     def attempt(self, limit: timedelta) -> GatewayResult:
-        started_at = datetime.now(UTC)
-        status, outcome, error = None, "success", ""
         try:
-            response, result = client.exchange(self.gateway, self.order, limit)
-            status = response.status
-            return _healthy(response, result)
+            with noted(breaker_name(self.gateway, self.order), self.facts) as seen:
+                response, result = client.exchange(self.gateway, self.order, limit)
+                seen.http_status = response.status
+                return _healthy(response, result)
         except Exception as problem:
-            status = getattr(problem, "http_status", status)
-            outcome, error = _name_of(problem), str(problem)[:255]
             self.may_have_left |= not _was_not_sent(problem)
             raise
-        finally:
-            self._note(started_at, outcome, status, error)
-
-    def _note(self, started_at: datetime, outcome: str, status: int | None, error: str) -> None:
-        name, spent = breaker_name(self.gateway, self.order), datetime.now(UTC) - started_at
-        self.facts.append(GatewayCallFacts(name, started_at, spent, outcome, status, error))
 
     def note_refusal(self) -> None:
-        self._note(datetime.now(UTC), "refused", None, "")
+        self.facts.append(refusal_of(breaker_name(self.gateway, self.order)))
 
     def may_repeat(self, error: Exception) -> bool:
         """Whether the same request once more cannot do the same thing twice."""
@@ -138,7 +158,7 @@ def _healthy(response: WireResponse, result: GatewayResult) -> GatewayResult:
 
 
 def _name_of(problem: Exception) -> str:
-    if isinstance(problem, CannotSay):
+    if isinstance(problem, CannotSay | NotSupported | Crowded):
         return "ignored"
     return "timeout" if isinstance(problem, TimedOut) else "failure"
 
@@ -197,14 +217,25 @@ def _attempt(gateway: Gateway, order: Order, budget: timedelta | None) -> Gatewa
     return replace(result, calls=tuple(call.facts))
 
 
-def look_up_dispute(gateway: Gateway, order: DisputeLookup) -> DisputeNews | None:
+def look_up_dispute(
+    gateway: Gateway, order: DisputeLookup, calls: list[GatewayCallFacts]
+) -> DisputeNews | None:
     """What a gateway itself says of a dispute; None where it knows of none of this charge.
 
-    Raises NotSupported where it cannot be asked, CallRefused, NotSent or Lost where no answer
-    came.
+    Adds to `calls` what was tried. Raises NotSupported where it cannot be asked, CallRefused,
+    NotSent or Lost where no answer came.
     """
-    breaker = registry.get(f"{gateway.name}-{VERIFY}")
-    return breaker.call(client.look_up_dispute, gateway, order)
+    name = f"{gateway.name}-{VERIFY}"
+
+    def attempt() -> DisputeNews | None:
+        with noted(name, calls):
+            return client.look_up_dispute(gateway, order)
+
+    try:
+        return registry.get(name).call(attempt)
+    except CallRefused:
+        calls.append(refusal_of(name))
+        raise
 
 
 def _outcome_of(guarded: Callable[[], GatewayResult], call: _Call) -> GatewayResult:

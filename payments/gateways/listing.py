@@ -5,24 +5,26 @@ it. A list that cannot be had says nothing of the gateway's other calls, so they
 breaker; asking twice does no harm, so it is tried again.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import timedelta
 
 from payments.gateways import client, guarded
 from payments.gateways.client import CannotSay
 from payments.gateways.contract import Capability, Gateway
-from payments.gateways.messages import Listing, Page
+from payments.gateways.messages import GatewayCallFacts, Listing, Page
 from payments.gateways.wire import Lost, NotSent, WireRequest
 from payments.resilience import registry
 from payments.resilience.errors import CallRefused, DeadlineExceeded
 from payments.resilience.guard import Guard
 
-_TOO_MANY = 429
-
 
 class ListUnseen(Exception):
-    """A list, or the rest of it, could not be had; the text says why."""
+    """A list, or the rest of it, could not be had; the text says why, `calls` what was tried."""
+
+    def __init__(self, why: str, calls: Sequence[GatewayCallFacts] = ()) -> None:
+        super().__init__(why)
+        self.calls = tuple(calls)
 
 
 def pages_of(gateway: Gateway, listing: Listing, most: int) -> Iterator[Page]:
@@ -42,23 +44,31 @@ def pages_of(gateway: Gateway, listing: Listing, most: int) -> Iterator[Page]:
 
 
 def _page_of(gateway: Gateway, listing: Listing) -> Page:
-    name = Capability.LIST if Capability.LIST in gateway.capabilities else guarded.VERIFY
+    able = Capability.LIST in gateway.capabilities
+    name = f"{gateway.name}-{Capability.LIST if able else guarded.VERIFY}"
     guard = Guard(
-        breaker=registry.get(f"{gateway.name}-{name}"),
+        breaker=registry.get(name),
         budget=guarded.budget_for(gateway),
         retry=guarded.retries_for(gateway),
         may_repeat=lambda error: isinstance(error, NotSent | Lost),
     )
+    calls: list[GatewayCallFacts] = []
+
+    def attempt(limit: timedelta) -> Page | None:
+        with guarded.noted(name, calls) as seen:
+            return _asked(gateway, listing, limit, seen)
+
     try:
-        page = guard.call(lambda limit: _asked(gateway, listing, limit))
+        page = guard.call(attempt)
     except (NotSent, Lost, CallRefused, DeadlineExceeded, CannotSay) as error:
-        raise ListUnseen(str(error)) from error
+        refused = [guarded.refusal_of(name)] if isinstance(error, CallRefused) else []
+        raise ListUnseen(str(error), calls + refused) from error
     if page is None:
-        raise ListUnseen(f"{gateway.name} answered without a list of {listing.what}")
-    return page
+        raise ListUnseen(f"{gateway.name} answered without a list of {listing.what}", calls)
+    return replace(page, calls=tuple(calls))
 
 
-def _asked(gateway: Gateway, listing: Listing, limit: timedelta) -> Page | None:
+def _asked(gateway: Gateway, listing: Listing, limit: timedelta, seen: guarded.Seen) -> Page | None:
     def question(token: str) -> WireRequest:
         request = gateway.list_request(listing, token)
         if request is None:
@@ -66,6 +76,5 @@ def _asked(gateway: Gateway, listing: Listing, limit: timedelta) -> Page | None:
         return request
 
     response = client.exchanged(gateway, question, limit)
-    if response.status >= 500 or response.status == _TOO_MANY:
-        raise Lost(f"{gateway.name} answered {response.status}")
-    return gateway.page_in(listing, response)
+    seen.http_status = response.status
+    return gateway.page_in(listing, client.well_told(gateway, response))

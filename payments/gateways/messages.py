@@ -264,10 +264,11 @@ class Listing:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """A part of a list, in the shape of news; `next` is empty on the last.
+    """A part of a list, in the shape of news; `next` is empty on the last, `calls` brought it.
 
     An event's `id` is here the gateway's name for the thing itself: a charge, a refund.
     """
 
     events: tuple[GatewayEvent, ...]
     next: str = ""
+    calls: tuple[GatewayCallFacts, ...] = field(default=(), repr=False)

@@ -19,13 +19,15 @@ import requests
 from requests.adapters import HTTPAdapter
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
-from urllib3.exceptions import HTTPError
+from urllib3.exceptions import EmptyPoolError, HTTPError
 
-from payments.gateways.wire import Lost, NotSent, TimedOut, WireRequest, WireResponse
+from payments.gateways.wire import Crowded, Lost, NotSent, TimedOut, WireRequest, WireResponse
 
 CONNECT_TIMEOUT = 3.05
 LARGEST_ANSWER = 2 * 1024 * 1024
+# More than any process has threads, so that nobody waits; where somebody must, not for long.
 POOL_SIZE = 16
+POOL_TIMEOUT = 3.05
 _calls = threading.local()
 
 
@@ -88,11 +90,21 @@ def _watched(connection: Any) -> Any:
     return Watched
 
 
-class _PlainPool(HTTPConnectionPool):
+def _bounded(pool: Any) -> Any:
+    """Mix a bound into a urllib3 pool class: requests would wait for a connection for ever."""
+
+    class Bounded(pool):  # type: ignore[misc] # both bases are urllib3's own
+        def _get_conn(self, timeout: float | None = None) -> Any:
+            return super()._get_conn(timeout=min(POOL_TIMEOUT, _calls.deadline.left))
+
+    return Bounded
+
+
+class _PlainPool(_bounded(HTTPConnectionPool)):  # type: ignore[misc]
     ConnectionCls = _watched(HTTPConnection)
 
 
-class _SecurePool(HTTPSConnectionPool):
+class _SecurePool(_bounded(HTTPSConnectionPool)):  # type: ignore[misc]
     ConnectionCls = _watched(HTTPSConnection)
 
 
@@ -120,18 +132,21 @@ os.register_at_fork(after_in_child=session_for.cache_clear)
 
 def _adapter() -> HTTPAdapter:
     return _WatchedAdapter(
-        pool_connections=4, pool_maxsize=POOL_SIZE, max_retries=0, pool_block=False
+        pool_connections=4, pool_maxsize=POOL_SIZE, max_retries=0, pool_block=True
     )
 
 
 def send(gateway: str, request: WireRequest, timeout: timedelta) -> WireResponse:
     """One HTTP exchange within a total deadline.
 
-    Raises NotSent where no byte can have left, Lost where it is not known what happened.
+    Raises NotSent where no byte can have left (Crowded where none was tried to), Lost where it
+    is not known what happened.
     """
     with _Deadline(timeout.total_seconds()) as deadline:
         try:
             return _exchange(session_for(gateway), request, deadline)
+        except EmptyPoolError as error:
+            raise Crowded(f"every connection to {gateway} was busy") from error
         except (requests.RequestException, HTTPError, OSError, ValueError) as error:
             problem, kind = f"{type(error).__name__} talking to {gateway}", Lost
             if deadline.is_over or deadline.left < 0.05:

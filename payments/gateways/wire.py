@@ -38,6 +38,10 @@ class NotSent(Exception):
     """No byte of the request left: nothing can have happened there."""
 
 
+class Crowded(NotSent):
+    """Our own connections were all busy: that says nothing of who was to be called."""
+
+
 class Lost(Exception):
     """The request left and no answer came: whether it was carried out is not known."""
 

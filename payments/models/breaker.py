@@ -26,6 +26,7 @@ class BreakerControl(models.Model):
     changed_at = models.DateTimeField(default=timezone.now)
 
     class Meta:
+        verbose_name = "circuit breaker"
         constraints = [
             models.CheckConstraint(
                 condition=Q(mode__in=[m.value for m in Mode]), name="breaker_mode_is_known"
@@ -33,7 +34,7 @@ class BreakerControl(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.name}: {self.mode}"
+        return self.name
 
     def as_control(self) -> Control:
         """The same for the machinery, which knows no rows."""

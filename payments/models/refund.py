@@ -48,7 +48,10 @@ class Refund(models.Model):
 
 
 class Dispute(models.Model):
-    """One contested charge, as the provider tells of it; `deadline` is for an answer to it."""
+    """One contested charge, as the provider tells of it; `deadline` is for an answer to it.
+
+    `status` is what was told last, `proven_status` what counts: empty while all was hearsay.
+    """
 
     class Status(models.TextChoices):
         """Where it stands."""
@@ -65,6 +68,7 @@ class Dispute(models.Model):
     provider = models.CharField(max_length=20)
     gateway_reference = models.CharField(max_length=128)
     status = models.CharField(max_length=8, choices=Status, default=Status.OPEN)
+    proven_status = models.CharField(max_length=8, choices=Status, blank=True)
     amount = models.BigIntegerField()
     currency = models.CharField(max_length=3)
     reason = models.CharField(max_length=100, blank=True)

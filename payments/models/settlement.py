@@ -79,7 +79,8 @@ class Discrepancy(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.kind}: expected {self.expected}, heard {self.heard}"
+        kind = self.kind.replace("_", " ")
+        return f"{kind}: expected {self.expected}, heard {self.heard}"
 
     def save(self, *args: Any, **kwargs: Any) -> None:
         """A difference of an operation is at the operation's provider."""

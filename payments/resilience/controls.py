@@ -49,11 +49,18 @@ class Control:
         return Orders(mode, self.epoch, 2 * self.version + is_over)
 
 
+class ControlsUnreadable(Exception):
+    """Where controls are written down, nothing can be read now."""
+
+
 class Controls(Protocol):
     """Where controls are written down."""
 
     def read(self, name: str) -> Control:
-        """The control of one breaker; a plain `Control()` where nobody ever said anything."""
+        """The control of one breaker; a plain `Control()` where nobody ever said anything.
+
+        Raises ControlsUnreadable.
+        """
 
 
 class NoControls:
@@ -84,6 +91,6 @@ class OrdersReader:
         self._stale_at = self._timer() + _KEPT_FOR
         try:
             self._orders = self._controls.read(self._name).at(datetime.now(UTC))
-        except Exception:  # whatever the source is made of
+        except ControlsUnreadable:
             log.exception("breaker_controls_unreadable", breaker=self._name)
         return self._orders

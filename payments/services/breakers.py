@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.conf import settings
+from django.db import Error as DatabaseTrouble
 from django.db import transaction
 from django.db.models import F
 from django.utils import timezone
@@ -21,11 +22,11 @@ from payments.events.signal import Aggregate
 from payments.gateways.client import CannotSay
 from payments.gateways.guarded import breaker_names
 from payments.gateways.registry import configured, gateway_named
-from payments.gateways.wire import TimedOut
+from payments.gateways.wire import Crowded, TimedOut
 from payments.models import BreakerControl
 from payments.resilience import registry
 from payments.resilience.breaker import Breaker
-from payments.resilience.controls import Control, Mode
+from payments.resilience.controls import Control, ControlsUnreadable, Mode
 from payments.resilience.policy import Policy
 from payments.resilience.report import Statistics
 from payments.resilience.signals import BreakerChanged
@@ -47,7 +48,10 @@ class _Rows:
     """Operators' words, as the machinery reads them."""
 
     def read(self, name: str) -> Control:
-        row = BreakerControl.objects.filter(pk=name).first()
+        try:
+            row = BreakerControl.objects.filter(pk=name).first()
+        except DatabaseTrouble as error:
+            raise ControlsUnreadable from error
         return row.as_control() if row else Control()
 
 
@@ -56,19 +60,21 @@ def make_breaker(name: str) -> Breaker:
     policy = policy_for(name)
     kept_in = registry.open_store(name, policy, settings.REDIS_URL, settings.REDIS_KEY_PREFIX)
     return Breaker(
-        kept_in, policy, controls=_Rows(), ignore=[CannotSay, NotSupported], timeouts=TIMEOUTS
+        kept_in,
+        policy,
+        controls=_Rows(),
+        ignore=[CannotSay, NotSupported, Crowded],
+        timeouts=TIMEOUTS,
     )
 
 
 def policy_for(name: str) -> Policy:
     """What is usual, what its provider's breakers have of their own, and what it has alone."""
-    provider = provider_of(name)
-    facts: dict[str, Any] = {}
+    provider, told = provider_of(name), settings.CIRCUIT_BREAKERS
+    facts: dict[str, Any] = dict(told.get("", {}))
     if provider in settings.PROVIDERS:
         facts["request_timeout"] = settings.PROVIDERS[provider]["timeout"]
-    for whom in ("", provider, name):
-        facts |= settings.CIRCUIT_BREAKERS.get(whom, {})
-    return Policy(**facts)
+    return Policy(**facts | told.get(provider, {}) | told.get(name, {}))
 
 
 def all_breakers() -> Iterator[Breaker]:

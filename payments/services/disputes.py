@@ -1,18 +1,19 @@
 """A payer's bank contests a charge: write it down, and let the payment follow how it ends."""
 
 from django.db import connection, transaction
+from django.db.models import QuerySet
 
-from payments import lifecycle, outcomes, signals
+from payments import ledger, lifecycle, operations, outcomes, signals
 from payments.events.signal import EventSignal
 from payments.gateways import guarded
-from payments.gateways.messages import DisputeLookup, DisputeNews, DisputeStatus
+from payments.gateways.messages import DisputeLookup, DisputeNews, DisputeStatus, GatewayCallFacts
 from payments.gateways.registry import gateway_named
 from payments.gateways.wire import Lost, NotSent
 from payments.models import Dispute, GatewayOperation, Payment
 from payments.money import Money
 from payments.resilience.errors import CallRefused
 from payments.services.follow_ups import handle_of
-from payments.statuses import PaymentStatus, may_become
+from payments.statuses import Outcome, PaymentStatus, may_become
 
 _SIGNALS: dict[DisputeStatus, EventSignal] = {
     DisputeStatus.OPEN: signals.dispute_opened,
@@ -29,10 +30,13 @@ def look_up_dispute(operation: GatewayOperation, hint: DisputeNews) -> DisputeNe
     if connection.in_atomic_block:
         raise transaction.TransactionManagementError("A gateway was called inside a transaction.")
     order = DisputeLookup(hint.reference, operation.key, handle_of(operation), operation.money)
+    calls: list[GatewayCallFacts] = []
     try:
-        return guarded.look_up_dispute(gateway_named(operation.provider), order)
+        return guarded.look_up_dispute(gateway_named(operation.provider), order, calls)
     except (NotSent, Lost, CallRefused):
         return None
+    finally:
+        operations.keep_calls(operation, calls)
 
 
 def record_dispute(
@@ -40,9 +44,10 @@ def record_dispute(
 ) -> Payment:
     """Keep a dispute as the provider tells of it; may join an open transaction.
 
-    Lost, the payment is charged back; won after that, it is what its refunds make of it. What is
-    not proven, is about a second charge, or takes a part only, is kept and moves nothing; proven
-    later, or of more than was told before, it moves then.
+    Lost, it takes its money back in the ledger, and once nothing is left the payment is charged
+    back; won after that, the payment is what its refunds make of it. What is not proven, or is
+    about an attempt that took nothing for the payment, is kept and moves nothing; proven later,
+    or of more than was told before, it moves then.
     """
     with lifecycle.hold(operation.payment_id) as payment:
         dispute, is_new = Dispute.objects.get_or_create(
@@ -55,11 +60,12 @@ def record_dispute(
             is_news = is_new or dispute.status != news.status
             if is_proven:
                 _correct(dispute, news)
-            moves = is_proven and not operation.is_orphan and _may_move(payment, dispute, news)
             if is_news:
                 lifecycle.move_dispute(dispute, Dispute.Status(news.status), news.deadline)
-            if is_news or moves:
-                _follow(payment, operation, dispute, news, moves=moves)
+            if is_proven and _about_its_money(payment).filter(pk=dispute.pk).exists():
+                _follow(payment, operation, dispute, news, is_news=is_news)
+            elif is_news:
+                _tell(payment, operation, dispute, news)
         return payment
 
 
@@ -79,21 +85,13 @@ def _correct(dispute: Dispute, news: DisputeNews) -> None:
     if news.money:
         dispute.amount, dispute.currency = news.money.amount, news.money.currency
     dispute.deadline = news.deadline or dispute.deadline
-    dispute.save(update_fields=["amount", "currency", "deadline"])
+    dispute.proven_status = Dispute.Status(news.status)
+    dispute.save(update_fields=["amount", "currency", "deadline", "proven_status"])
 
 
-def _may_move(payment: Payment, dispute: Dispute, news: DisputeNews) -> bool:
-    """Whether this takes the payment to where it is not yet."""
-    status = _status_after(payment, dispute, news.status)
-    is_there = payment.status == status
-    moves = may_become(PaymentStatus(payment.status), status)
-    return moves and not is_there and _covers(payment, dispute)
-
-
-def _covers(payment: Payment, dispute: Dispute) -> bool:
-    """Whether all that is left is contested; another currency cannot be compared with it."""
-    left = payment.amount_captured - payment.amount_refunded
-    return dispute.currency == payment.currency and dispute.amount >= left
+def _about_its_money(payment: Payment) -> QuerySet[Dispute]:
+    """The disputes about what is counted as taken for this payment."""
+    return payment.disputes.filter(operation__outcome=Outcome.SUCCEEDED, operation__is_orphan=False)
 
 
 def _follow(
@@ -102,7 +100,40 @@ def _follow(
     dispute: Dispute,
     news: DisputeNews,
     *,
-    moves: bool,
+    is_news: bool,
+) -> None:
+    """Bring ledger and status to what all disputes together leave of the payment."""
+    lost = _lost(payment)
+    ledger.contest(payment, operation, sum(each.amount for each in lost))
+    status = _status_after(payment, lost, news.status)
+    if status != payment.status and may_become(PaymentStatus(payment.status), status):
+        _tell(payment, operation, dispute, news, status)
+    elif is_news:
+        _tell(payment, operation, dispute, news)
+
+
+def _lost(payment: Payment) -> list[Dispute]:
+    """The lost disputes about its money; another currency cannot be compared with it."""
+    lost = _about_its_money(payment).filter(proven_status=Dispute.Status.LOST)
+    return list(lost.filter(currency=payment.currency))
+
+
+def _status_after(payment: Payment, lost: list[Dispute], news: DisputeStatus) -> PaymentStatus:
+    """A payment of which nothing is left is charged back; only a won dispute undoes that."""
+    current = PaymentStatus(payment.status)
+    left = payment.amount_captured - payment.amount_refunded
+    if lost and sum(each.amount for each in lost) >= left:
+        return PaymentStatus.CHARGED_BACK
+    is_undone = current is PaymentStatus.CHARGED_BACK and news is DisputeStatus.WON
+    return outcomes.status_after_refunds(payment) if is_undone else current
+
+
+def _tell(
+    payment: Payment,
+    operation: GatewayOperation,
+    dispute: Dispute,
+    news: DisputeNews,
+    status: PaymentStatus | None = None,
 ) -> None:
     signal = _SIGNALS[news.status]
     details = {
@@ -110,21 +141,7 @@ def _follow(
         "amount": Money(dispute.amount, dispute.currency).major,
         "reason": dispute.reason,
     }
-    if moves:
-        status = _status_after(payment, dispute, news.status)
+    if status:
         lifecycle.advance(payment, status, signal, operation, heard_from="webhook", details=details)
     else:
         lifecycle.note(payment, signal, operation, heard_from="webhook", details=details)
-
-
-def _status_after(payment: Payment, dispute: Dispute, status: DisputeStatus) -> PaymentStatus:
-    """One that was won gives back what it took, and not what another took."""
-    current = PaymentStatus(payment.status)
-    if status is DisputeStatus.LOST:
-        return PaymentStatus.CHARGED_BACK
-    if status is DisputeStatus.OPEN or current is not PaymentStatus.CHARGED_BACK:
-        return current
-    others = payment.disputes.filter(status=Dispute.Status.LOST).exclude(pk=dispute.pk)
-    if any(_covers(payment, each) for each in others):
-        return current
-    return outcomes.status_after_refunds(payment)

@@ -63,6 +63,7 @@ def confirmed(gateway: Gateway, event: GatewayEvent) -> GatewayEvent:
     heard = look_up(operation, gateway)
     if heard.outcome in (Outcome.UNKNOWN, Outcome.NOT_SENT):
         # Who does not know of it cannot have told us: a hint like that must move nothing.
+        operations.keep_calls(operation, heard.calls)
         raise NotConfirmed(f"{gateway.name} does not confirm {event.id}.")
     return replace(event, result=heard, is_confirmed=True)
 

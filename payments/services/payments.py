@@ -18,15 +18,15 @@ from payments.errors import (
     ServiceUnavailable,
 )
 from payments.gateways.guarded import budget_for
-from payments.gateways.messages import Capture, Charge, Void
+from payments.gateways.messages import Capture, Void
 from payments.gateways.registry import gateway_named
 from payments.models import GatewayOperation, IdempotencyKey, Payment, SubjectKey
 from payments.models.subject import customer_digest
 from payments.money import Money
 from payments.routing import Route, candidates, demand_capability, taking_tokens
+from payments.services.charges import charge_for
 from payments.services.follow_ups import RETRY_SOON, AnotherMayTry, carry_out, handle_of
 from payments.services.recovery import ask_about, ask_if_in_doubt
-from payments.services.return_addresses import return_address
 from payments.statuses import OperationKind, Outcome, PaymentStatus
 
 _ENDS_A_HOLD = (OperationKind.CAPTURE, OperationKind.VOID)
@@ -137,33 +137,11 @@ def _process_at(
         payment.id, kind, route.gateway, reason=route.reason, timeout=limit
     )
     if is_new:
-        order = _charge_for(payment, operation, methods, language, token)
+        order = charge_for(payment, operation, methods, language, token)
         carry_out(
             route.gateway, operation, order, another_waits=not is_last, again_after=again_after
         )
     return payment_with(payment.id)
-
-
-def _charge_for(
-    payment: Payment,
-    operation: GatewayOperation,
-    methods: Sequence[str],
-    language: str,
-    token: str,
-) -> Charge:
-    return Charge(
-        key=operation.key,
-        kind=OperationKind(operation.kind),
-        money=operation.money,
-        description=payment.description or payment.reference,
-        return_url=return_address(payment),
-        callback_url=f"{settings.PUBLIC_URL}/webhooks/payments/{operation.provider}",
-        language=language or payment.language,
-        payment_methods=tuple(methods or payment.payment_methods),
-        customer=payment.customer,
-        payment_token=token,
-        expires_at=operation.expires_at,
-    )
 
 
 def capture_payment(

@@ -24,6 +24,7 @@ from payments.gateways.registry import gateway_named
 from payments.models import GatewayOperation
 from payments.news import Difference
 from payments.next_checks import last_look
+from payments.services.charges import charge_for
 from payments.services.follow_ups import handle_of
 from payments.services.leftovers import release_rest, rest_of
 from payments.statuses import Contradiction, FailureCode, OperationKind, Outcome
@@ -131,15 +132,15 @@ def ask_about(operation: GatewayOperation, timeout: timedelta | None = None) -> 
     """Look one operation up and settle the answer; None where the provider gave none."""
     gateway = gateway_named(operation.provider)
     asked_at = timezone.now()
-    heard = look_up(operation, gateway, timeout)
+    heard = _page_of(operation, gateway, timeout) or look_up(operation, gateway, timeout)
     if heard.outcome is Outcome.UNKNOWN:
-        operations.keep_calls(operation, heard)
+        operations.keep_calls(operation, heard.calls)
         return None
     operation.refresh_from_db()
     if told := believed(operation, heard, gateway, asked_at):
         operations.settle(operation, told, heard_from="lookup")
     else:
-        operations.keep_calls(operation, heard)
+        operations.keep_calls(operation, heard.calls)
     _put_off_if_ended(operation, gateway)
     return heard.outcome
 
@@ -176,6 +177,32 @@ def look_up(
     if taken.outcome is Outcome.NOT_SENT:
         return replace(heard, calls=heard.calls + taken.calls)
     return replace(taken, kind=None, calls=heard.calls + taken.calls)
+
+
+def _page_of(
+    operation: GatewayOperation, gateway: Gateway, timeout: timedelta | None
+) -> GatewayResult | None:
+    """The page whose address was lost, where only the same request under its key can tell it.
+
+    Whatever else that tells says less than a lookup would.
+    """
+    if gateway.finds_by_key or not _is_remembered(operation, gateway):
+        return None
+    order = charge_for(operation.payment, operation)
+    heard = operations.call(gateway, order, timeout or gateway.timeout)
+    if heard.outcome is Outcome.ACTION_REQUIRED:
+        return heard
+    operations.keep_calls(operation, heard.calls)
+    return None
+
+
+def _is_remembered(operation: GatewayOperation, gateway: Gateway) -> bool:
+    """Whether its request, repeated now, is the same one to the gateway, and still wanted."""
+    is_lost = operation.is_open() and not operation.is_follow_up()
+    until = operation.started_at + gateway.key_memory
+    if operation.expires_at:
+        until = min(until, operation.expires_at)
+    return is_lost and not operation.gateway_reference and timezone.now() < until
 
 
 def question_about(operation: GatewayOperation, gateway: Gateway) -> Lookup:

@@ -2,7 +2,7 @@
 
 from uuid import UUID
 
-from payments import lifecycle, operations, outcomes
+from payments import ledger, lifecycle, operations, outcomes
 from payments.errors import InvalidAmount, InvalidTransition
 from payments.gateways.messages import Refund as RefundOrder
 from payments.gateways.registry import gateway_named
@@ -42,7 +42,7 @@ def refund_payment(
 
 
 def _amount_of(payment: Payment, money: Money | None) -> Money:
-    left = outcomes.refundable(payment)
+    left = _left_of(payment)
     if payment.status not in _PAID:
         raise InvalidTransition(f"This payment is {payment.status}; only what was paid goes back.")
     amount = money or left
@@ -51,6 +51,12 @@ def _amount_of(payment: Payment, money: Money | None) -> Money:
     if left.amount == 0 or left < amount:
         raise InvalidTransition(f"Only {left} can still be given back, not {amount}.")
     return amount
+
+
+def _left_of(payment: Payment) -> Money:
+    """What neither a refund nor a payer's bank has taken of it."""
+    left = outcomes.refundable(payment).amount - ledger.taken_back(payment)
+    return Money(max(0, left), payment.currency)
 
 
 def _taken(payment: Payment) -> Money:

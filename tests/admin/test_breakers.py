@@ -94,6 +94,19 @@ def test_an_open_one_is_named_first_and_says_when_it_tries_again(console: Client
     assert "1 refused" in page
 
 
+@pytest.mark.django_db(transaction=True)
+def test_the_first_page_names_those_that_want_a_look(console: Client) -> None:
+    assert "in trouble" not in text_of(console, reverse("admin:index"))
+    open_by_failures()
+    breakers.disable("paytabs-verify", reason="their list is late")
+    page = text_of(console, reverse("admin:index"))
+    assert "2 circuit breakers in trouble" in page
+    told = page.partition("in trouble</strong>")[2].partition("</a>")[0].split()
+    assert " ".join(told[1:-1]) == f"{NAME} (open), paytabs-verify (disabled)"
+    blind = text_of(colleague("view_payment"), reverse("admin:index"))
+    assert "in trouble" not in blind
+
+
 def test_rates_stand_beside_their_thresholds(console: Client, settings: Any) -> None:
     settings.CIRCUIT_BREAKERS = {NAME: {"error_rate": 40, "slow_rate": 101}}
     call()

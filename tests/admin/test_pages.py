@@ -12,8 +12,10 @@ from django.urls import reverse
 from django.utils import timezone
 
 from payments import lifecycle, signals
-from payments.models import IdempotencyKey, Payment, StoredEvent
-from payments.statuses import PaymentStatus
+from payments.gateways.messages import DisputeNews, DisputeStatus
+from payments.models import Dispute, IdempotencyKey, Payment, StoredEvent
+from payments.services.disputes import record_dispute
+from payments.statuses import Outcome, PaymentStatus
 from tests.factories import (
     ApiKeyFactory,
     DiscrepancyFactory,
@@ -22,6 +24,7 @@ from tests.factories import (
     PaymentFactory,
     PaymentWebhookEventFactory,
 )
+from tests.lives import begun, charge_of, heard
 
 LISTS = (
     "payments_payment",
@@ -86,6 +89,16 @@ def test_the_first_page_counts_what_waits_for_a_person(console: Client) -> None:
     overdue = text_of(console, f"{list_of('payments_payment')}?checks=overdue")
     assert "needle" in overdue
     assert "haystack" not in overdue
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("is_proven", [True, False])
+def test_a_dispute_that_nobody_proved_says_so(console: Client, is_proven: bool) -> None:
+    payment = heard(begun(), Outcome.SUCCEEDED)
+    told = DisputeNews("D1", DisputeStatus.LOST, payment.money)
+    record_dispute(charge_of(payment), told, is_proven=is_proven)
+    for address in (list_of("payments_dispute"), page_of(Dispute.objects.get()), page_of(payment)):
+        assert ("not proven" in text_of(console, address)) is not is_proven
 
 
 def test_the_first_page_tells_strangers_to_the_money_nothing(db: None) -> None:

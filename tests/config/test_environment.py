@@ -4,17 +4,20 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import fields
 from datetime import timedelta
 from typing import Any
 
 import pytest
 from pytest_django import Settings
 
-from config import parsers, providers, stores
+from config import breakers, parsers, providers, stores
 from config.environment import ROOT, Environment, documented_names
 from config.settings import env as environment_of_the_settings
 from payments.gateways.messages import Lookup
 from payments.gateways.registry import TRANSLATORS, gateway_named
+from payments.resilience.policy import Policy
+from payments.services.breakers import policy_for
 from payments.statuses import OperationKind
 
 _KEY = "ab" * 32
@@ -157,6 +160,72 @@ def test_what_a_provider_asks_for_is_read_as_it_says() -> None:
     assert [problem.split(":")[0] for problem in env.problems] == [
         "PAYTABS_PROFILE_ID",
         "PAYTABS_REGION",
+    ]
+
+
+_CIRCUIT_BREAKER = {
+    "TIMEOUT": ("7000", "request_timeout", timedelta(seconds=7)),
+    "ERROR_THRESHOLD": ("61", "error_rate", 61),
+    "RESET_TIMEOUT": ("9000", "reset_timeout", timedelta(seconds=9)),
+    "LONGEST_RESET_TIMEOUT": ("90000", "longest_reset_timeout", timedelta(seconds=90)),
+    "ROLLING_TIMEOUT": ("20000", "window", timedelta(seconds=20)),
+    "ROLLING_BUCKETS": ("20", "buckets", 20),
+    "MINIMUM_REQUESTS": ("11", "minimum_requests", 11),
+    "VOLUME_THRESHOLD": ("21", "volume_threshold", 21),
+    "MAX_CONCURRENT": ("6", "half_open_max", 6),
+    "SUCCESSES_TO_CLOSE": ("2", "half_open_successes", 2),
+    "SLOW_CALL_THRESHOLD": ("3000", "slow_call", timedelta(seconds=3)),
+    "SLOW_CALL_RATE_THRESHOLD": ("101", "slow_rate", 101),
+    "SAMPLES": ("50", "samples", 50),
+}
+_STRIPE = {"STRIPE_SECRET_KEY": "sk", "STRIPE_WEBHOOK_SECRET": "w"}
+_PAYSTACK = {"PAYSTACK_SECRET_KEY": "sk"}
+
+
+def _policies(settings: Settings, **told: str) -> Callable[[str], Policy]:
+    env = Environment(_STRIPE | _PAYSTACK | told)
+    settings.PROVIDERS = providers.configured(env)
+    settings.CIRCUIT_BREAKERS = breakers.policies(env, settings.PROVIDERS)
+    assert env.problems == []
+    return policy_for
+
+
+def test_every_setting_of_a_policy_has_a_variable() -> None:
+    assert {field for _, field, _ in _CIRCUIT_BREAKER.values()} == {
+        each.name for each in fields(Policy)
+    }
+
+
+@pytest.mark.parametrize(
+    ("whom", "whose"),
+    [
+        ("", {"stripe-create", "stripe-verify", "paystack-refund"}),
+        ("STRIPE_", {"stripe-create", "stripe-verify"}),
+        ("STRIPE_CREATE_", {"stripe-create"}),
+    ],
+)
+@pytest.mark.parametrize("variable", _CIRCUIT_BREAKER)
+def test_a_breakers_setting_holds_for_all_for_a_provider_or_for_one(
+    settings: Settings, variable: str, whom: str, whose: set[str]
+) -> None:
+    text, field, value = _CIRCUIT_BREAKER[variable]
+    policy = _policies(settings, **{f"{whom}CIRCUIT_BREAKER_{variable}": text})
+    names = ("stripe-create", "stripe-verify", "paystack-refund")
+    assert {name for name in names if getattr(policy(name), field) == value} == whose
+
+
+def test_a_providers_timeout_wins_over_the_one_of_all(settings: Settings) -> None:
+    policy = _policies(settings, STRIPE_TIMEOUT="60000", CIRCUIT_BREAKER_TIMEOUT="20000")
+    assert policy("stripe-create").request_timeout == timedelta(seconds=60)
+    assert policy("paystack-refund").request_timeout == timedelta(seconds=20)
+    assert settings.PROVIDERS["paystack"]["timeout"] == timedelta(seconds=20)
+
+
+def test_a_breaker_of_a_provider_that_is_not_connected_is_a_mistake() -> None:
+    env = Environment({"STRIP_CIRCUIT_BREAKER_TIMEOUT": "1"})
+    breakers.policies(env, ["stripe"])
+    assert env.problems == [
+        "STRIP_CIRCUIT_BREAKER_*: begins with no provider that is connected here"
     ]
 
 

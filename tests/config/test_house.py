@@ -52,6 +52,17 @@ def test_a_log_line_is_an_object_that_names_its_conversation() -> None:
     assert said["logger"] == "somebody"
 
 
+@pytest.mark.django_db
+def test_what_a_payers_browser_carries_back_is_in_no_line(
+    client: Client, caplog: pytest.LogCaptureFixture
+) -> None:
+    carried = "payment=nonsense&payment_intent_client_secret=pi_1_secret_2"
+    assert client.get(f"/payments/v2/return?{carried}").status_code == 400
+    (line,) = map(_line_in_production, caplog.records)
+    assert json.loads(line)["request"] == "GET /payments/v2/return"
+    assert "secret" not in line
+
+
 def test_a_traceback_stays_in_its_line() -> None:
     try:
         int("no number")

@@ -1,11 +1,12 @@
 """The service as real processes on servers of its own, which a test may kill, freeze or empty."""
 
 import json
+import os
 import signal
 import subprocess
 import sys
 from collections.abc import Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from functools import partial
 from pathlib import Path
 from types import TracebackType
@@ -51,6 +52,7 @@ class Stage:
         # News waits for a worker; each payment without a customer may be processed three times.
         told |= {"WEBHOOK_PROCESSING": "worker", "RATE_LIMIT_ENABLED": "true"}
         told |= {"RATE_LIMIT_PROCESS": "3/h", "RECOVERY_CHECK_DELAYS": "1000"}
+        told |= {"DATABASE_TIMEOUT": "2000"}
         told |= {"RECOVERY_SWEEP_INTERVAL": "1000", "WEBHOOK_SWEEP_INTERVAL": "1000"}
         self.environment = told
         self.url = told["PUBLIC_URL"]
@@ -102,6 +104,7 @@ class Stage:
 
     def recover(self) -> None:
         """Wait until all is well, whatever was done to it."""
+        self.signal_postgres(signal.SIGCONT)
         self.redis.signal(signal.SIGCONT)
         for program in (self.redis, self.web, self.worker):
             if not program.is_running():
@@ -128,6 +131,14 @@ class Stage:
     def manage(self, *command: str) -> str:
         """What a management command prints."""
         return managed(self.environment, *command)
+
+    def signal_postgres(self, number: int) -> None:
+        """To the server and each of its processes; every one leads a group of its own."""
+        master = (self.folder / "postgres" / "postmaster.pid").read_text().split()[0]
+        children = Path(f"/proc/{master}/task/{master}/children").read_text().split()
+        for pid in (master, *children):
+            with suppress(ProcessLookupError):  # it has just ended
+                os.kill(int(pid), number)
 
     def empty_redis(self) -> None:
         with redis.Redis.from_url(self.redis.url) as client:

@@ -37,10 +37,28 @@ def code(answer: requests.Response) -> tuple[int, str]:
     return answer.status_code, answer.json()["errors"][0]["code"]
 
 
-def test_without_its_database_everything_says_503_and_comes_back_by_itself(stage: Stage) -> None:
+def take_database(stage: Stage, trouble: str) -> None:
+    if trouble == "gone":
+        stage.postgres.stop()
+    else:
+        stage.signal_postgres(signal.SIGSTOP)
+
+
+def give_database_back(stage: Stage, trouble: str) -> None:
+    if trouble == "gone":
+        stage.postgres.restart("immediate")
+    else:
+        stage.signal_postgres(signal.SIGCONT)
+    in_time(lambda: stage.status("/health/ready") == 200)
+
+
+@pytest.mark.parametrize("trouble", ["gone", "hung"])
+def test_without_its_database_everything_says_503_and_comes_back_by_itself(
+    stage: Stage, trouble: str
+) -> None:
     payment, reference = stage.started()
-    before, key = stage.count(PAYMENTS), {"Idempotency-Key": "asked-for-while-it-was-gone"}
-    stage.postgres.stop()
+    before, key = stage.count(PAYMENTS), {"Idempotency-Key": f"asked-for-while-it-was-{trouble}"}
+    take_database(stage, trouble)
     for answer in (
         stage.create(**key),
         stage.get(f"/{payment}"),
@@ -52,26 +70,27 @@ def test_without_its_database_everything_says_503_and_comes_back_by_itself(stage
     assert stage.status("/health/ready") == 503
     stage.approve(reference)
     in_time(lambda: stage.answers_to(reference) == {"503"})
-    stage.postgres.restart("immediate")
-    in_time(lambda: stage.status("/health/ready") == 200)
+    give_database_back(stage, trouble)
     assert stage.count(PAYMENTS) == before
     first, again = stage.create(**key), stage.create(**key)
     assert (first.status_code, again.json()) == (201, first.json())
     in_time(lambda: stage.status_of(payment) == "completed")
 
 
-def test_a_database_that_dies_while_the_provider_thinks_leaves_no_guess(stage: Stage) -> None:
+@pytest.mark.parametrize("trouble", ["gone", "hung"])
+def test_a_database_that_dies_while_the_provider_thinks_leaves_no_guess(
+    stage: Stage, trouble: str
+) -> None:
     payment = stage.create().json()["id"]
     pages = len(stage.told("payments"))
     stage.turn(mode="slow", latency_ms=1200)
     with ThreadPoolExecutor(1) as merchant:
         answer = merchant.submit(stage.post, f"/process/{payment}")
         in_time(lambda: len(stage.told("payments")) > pages)
-        stage.postgres.stop()
+        take_database(stage, trouble)
         assert code(answer.result()) == (504, "provider_timeout")
     stage.turn(mode="up")
-    stage.postgres.restart("immediate")
-    in_time(lambda: stage.status("/health/ready") == 200)
+    give_database_back(stage, trouble)
     assert stage.get(f"/{payment}").json()["outcome"] in ("pending", "unknown")
     stage.approve(stage.told("payments")[-1]["transaction_ref"])
     in_time(lambda: stage.status_of(payment) == "completed")

@@ -34,10 +34,17 @@ def act(sandbox: SandboxProcess, provider: str, verb: str) -> None:
 
 
 def paid(merchant: Merchant, sandbox: SandboxProcess, provider: str, **facts: Any) -> str:
+    """Paid, and all heard of it: whoever confirms late news asks about what is done meanwhile."""
     payment = start(merchant, provider, **facts)
     act(sandbox, provider, "approve")
     merchant.wait_for(payment, "completed", "authorized")
+    all_heard(sandbox, provider)
     return payment
+
+
+def all_heard(sandbox: SandboxProcess, provider: str) -> None:
+    """Each notice of theirs was brought to us once at least, and answered."""
+    eventually(lambda: all(each["attempts"] for each in sandbox.notices(provider)))
 
 
 def truth(sandbox: SandboxProcess, provider: str) -> tuple[str, str]:

@@ -14,7 +14,7 @@ from pytest_django import Settings
 
 from payments import tasks
 from payments.models import Discrepancy, GatewayOperation, Payment
-from tests.journeys.conftest import Merchant
+from tests.journeys.conftest import Merchant, sweep_after
 from tests.journeys.test_five_providers import (
     CUSTOMER,
     MONEY,
@@ -55,12 +55,15 @@ def lose_the_answer(sandbox: SandboxProcess, provider: str, call: Callable[[], A
     return lost_at
 
 
-def truth_of(kind: str, lost_at: datetime) -> timedelta:
-    """Let the scheduler do its work until the last operation of this kind has ended; how long."""
+def truth_of(kind: str, lost_at: datetime, *, is_page_enough: bool = False) -> timedelta:
+    """Let the scheduler do its work until the last operation of this kind has ended; how long.
+
+    Or until the page is found whose address was lost, where that is truth enough.
+    """
     with time_machine.travel(lost_at, tick=True) as clock:
         for _ in range(6):
             row = GatewayOperation.objects.filter(kind=kind).latest("started_at")
-            if not row.is_open():
+            if not row.is_open() or (is_page_enough and row.redirect_url):
                 return timezone.now() - lost_at
             assert row.next_check_at is not None
             clock.move_to(row.next_check_at)
@@ -103,7 +106,7 @@ def test_a_charge_whose_answer_is_lost_is_taken_once(
     lost_at = lose_the_answer(sandbox, provider, lambda: merchant.process(payment))
     if is_paid:
         act(sandbox, provider, "approve")
-    found = truth_of("charge", lost_at).total_seconds()
+    found = truth_of("charge", lost_at, is_page_enough=not is_paid).total_seconds()
     what = "charge that was paid" if is_paid else "charge that nobody paid"
     record_property("time to truth", (provider, what, found))
     if not is_paid:
@@ -114,4 +117,19 @@ def test_a_charge_whose_answer_is_lost_is_taken_once(
     assert merchant.get(f"/{payment}")["status"] == "completed"
     taken = [page["captured"] for page in sandbox.truth(provider) if float(page["captured"])]
     assert taken == ["125.50"]
+    if provider == "paypal":  # asked again under its key, it tells the page that it made
+        assert len(sandbox.truth(provider)) == 1
     assert not Discrepancy.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("later", "status"), [(2, "requires_action"), (31, "created")], ids=["in time", "too late"]
+)
+def test_paypal_makes_the_same_order_again_only_while_its_page_is_wanted(
+    merchant: Merchant, sandbox: SandboxProcess, later: float, status: str
+) -> None:
+    payment = merchant.create(provider="paypal", currency="USD", customer=CUSTOMER)
+    lose_the_answer(sandbox, "paypal", lambda: merchant.process(payment))
+    sweep_after(minutes=later)
+    assert Payment.objects.get(pk=payment).status == status
+    assert len(sandbox.truth("paypal")) == 1

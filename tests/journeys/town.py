@@ -23,7 +23,7 @@ from payments.resilience import registry
 from payments.routing import candidates
 from payments.services import operators
 from payments.services.breakers import make_breaker
-from payments.services.payments import _charge_for
+from payments.services.charges import charge_for
 from payments.statuses import OperationKind
 from tests.sandbox.process import STRIPE_SECRET, SandboxProcess
 
@@ -116,7 +116,7 @@ class Town:
                 payment.id, OperationKind.CHARGE, route.gateway, reason="", timeout=limit
             )
             if is_new and moment == "after the call":
-                order = _charge_for(payment, operation, (), "", "")
+                order = charge_for(payment, operation)
                 operations.call(route.gateway, order, limit)
 
     def read(self) -> None:

@@ -9,7 +9,15 @@ from monitoring.exactly_once.sandbox import Sandboxes
 from monitoring.exactly_once.truth import Truth
 from payments.models import Payment
 from tests.journeys.conftest import Merchant, merchant, running_sandbox, sandbox, sweep_after
-from tests.journeys.test_five_providers import ALL, RESERVING, act, every_provider, paid, start
+from tests.journeys.test_five_providers import (
+    ALL,
+    RESERVING,
+    act,
+    all_heard,
+    every_provider,
+    paid,
+    start,
+)
 from tests.sandbox.process import SandboxProcess
 
 __all__ = ["merchant", "running_sandbox", "sandbox"]
@@ -26,6 +34,7 @@ def live(merchant: Merchant, sandbox: SandboxProcess, provider: str) -> None:
             reserved = paid(merchant, sandbox, provider, capture="manual")
             assert merchant.post(f"/{reserved}/{deed}", facts).status_code == 200
         paid(merchant, sandbox, provider, capture="manual")
+    all_heard(sandbox, provider)
     sweep_after(minutes=5)
 
 

@@ -14,8 +14,9 @@ from payments.gateways import transport
 from payments.gateways.messages import DisputeNews, DisputeStatus, GatewayEvent, GatewayResult
 from payments.gateways.registry import gateway_named
 from payments.gateways.wire import Lost, NotSent, WireRequest, WireResponse
-from payments.models import Discrepancy, Dispute, GatewayOperation, Payment
+from payments.models import Discrepancy, Dispute, GatewayCall, GatewayOperation, Payment
 from payments.money import Money
+from payments.resilience import registry
 from payments.services import gateway_events
 from payments.services.disputes import look_up_dispute, record_dispute
 from payments.services.payments import create_payment, payment_with
@@ -242,14 +243,22 @@ def test_what_its_provider_says_of_a_dispute_stands_in_place_of_the_hint(
 
 
 @pytest.mark.django_db(transaction=True)
-@pytest.mark.parametrize("answer", [chargebacks(), Lost("silence"), WireResponse(500)])
+@pytest.mark.parametrize(
+    ("answer", "outcome"),
+    [(chargebacks(), "success"), (Lost("silence"), "failure"), (WireResponse(500), "failure")],
+)
 def test_a_dispute_that_is_not_confirmed_is_not_kept(
-    answering: Callable[[Answer], list[WireRequest]], answer: Answer
+    answering: Callable[[Answer], list[WireRequest]], answer: Answer, outcome: str
 ) -> None:
     charge = paid("flutterwave")
     answering(answer)
     with pytest.raises(gateway_events.NotConfirmed):
         gateway_events.confirmed(gateway_named("flutterwave"), contest(charge))
+    assert not Dispute.objects.exists()
+    call = GatewayCall.objects.get()
+    assert (call.breaker, call.outcome) == ("flutterwave-verify", outcome)
+    totals = registry.get("flutterwave-verify").statistics().totals
+    assert totals.failures == (outcome == "failure")
 
 
 @pytest.mark.django_db(transaction=True)

@@ -2,11 +2,13 @@
 
 import json
 from collections.abc import Callable
-from datetime import timedelta
+from dataclasses import fields
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 import time_machine
+from django.db import OperationalError, connection
 from django.test import Client
 from django.utils import timezone
 from pytest_django import Settings
@@ -14,14 +16,28 @@ from pytest_django import Settings
 from payments.events.chain import verify_stream
 from payments.events.signal import Aggregate
 from payments.gateways import transport
-from payments.gateways.wire import Lost, NotSent, WireRequest, WireResponse
+from payments.gateways.wire import Crowded, Lost, NotSent, WireRequest, WireResponse
 from payments.models import BreakerControl, GatewayCall, GatewayOperation, StoredEvent
 from payments.resilience import registry
+from payments.resilience.storage import Totals
 from tests import fakes
 from tests.callers import caller
 from tests.payments.test_routing import PAGE, STRIPE
 
 Answer = WireResponse | Exception
+
+
+PROMISED = {
+    "name", "group", "scope", "state", "forced", "failures", "successes", "rejects", "fires",
+    "opens", "half_opens", "closes", "fallbacks", "timeouts", "slow_calls", "error_rate",
+    "success_rate", "slow_call_rate", "uptime", "throughput", "last_failure_at", "next_retry_at",
+    "snapshot", "configuration",
+}  # fmt: skip
+PROMISED_OF_THE_WINDOW = {
+    "rolling_count_failure", "rolling_count_success", "rolling_count_timeout",
+    "rolling_count_short_circuited", "latency_execute_mean", "latency_total_mean", "latency_p95",
+    "latency_p99",
+}  # fmt: skip
 
 
 class World:
@@ -258,6 +274,10 @@ def test_the_statistics_tell_of_every_breaker(
     )  # fmt: skip
     assert first["snapshot"]["rolling_count_success"] == 1
     assert first["configuration"]["reset_timeout"] == "30 s"
+    assert set(first) >= PROMISED
+    assert set(first["snapshot"]) >= PROMISED_OF_THE_WINDOW
+    counters = {each.name for each in fields(Totals)} - {"slow", "elapsed"}
+    assert counters <= set(first)
 
 
 def test_an_operator_resets_forces_and_releases_and_the_history_knows_who(
@@ -286,6 +306,21 @@ def test_an_operator_resets_forces_and_releases_and_the_history_knows_who(
         "over",
     ]
     assert all(order.metadata["user_id"] == row.actor for order in orders)
+
+
+def test_an_order_may_be_given_an_end_and_a_deed_may_not(world: World, operator: Client) -> None:
+    base = "/payments/v2/circuit-breaker/paytabs-verify"
+    until = timezone.now().replace(microsecond=0) + timedelta(hours=1)
+
+    def act(deed: str, end: datetime) -> Any:
+        return operator.post(f"{base}/{deed}", {"until": end}, "application/json")
+
+    assert act("force-open", until).status_code == 200
+    row = BreakerControl.objects.get()
+    assert (row.mode, row.until, row.reason) == ("forced-open", until, "asked for through the API")
+    assert act("disable", timezone.now()).json()["errors"][0]["attr"] == "until"
+    assert act("reset", until).status_code == 400
+    assert BreakerControl.objects.get().version == 1
 
 
 def test_a_forced_breaker_is_released_by_itself_when_its_time_is_over(
@@ -338,6 +373,17 @@ def test_what_a_gateways_language_cannot_say_is_no_reason_to_try_again(
     assert process(currency="KWD", amount="3.125").json()["provider"] == "paytabs"
 
 
+def test_connections_of_ours_that_are_all_busy_say_nothing_of_the_provider(
+    world: World, process: Callable[..., Any]
+) -> None:
+    world.always["paytabs"] = Crowded("all busy")
+    for _ in range(4):
+        assert process(provider="paytabs").status_code == 503
+    told = registry.get("paytabs-create-page").statistics()
+    assert (told.state, told.totals.ignored, told.totals.failures) == ("closed", 12, 0)
+    assert set(GatewayCall.objects.values_list("outcome", flat=True)) == {"ignored"}
+
+
 def test_a_refused_second_try_does_not_say_that_the_first_was_never_sent(
     world: World, process: Callable[..., Any]
 ) -> None:
@@ -347,3 +393,12 @@ def test_a_refused_second_try_does_not_say_that_the_first_was_never_sent(
     operation = GatewayOperation.objects.get()
     assert (operation.outcome, operation.may_have_left) == ("unknown", True)
     assert operation.next_check_at is not None
+
+
+def test_operators_words_that_cannot_be_read_stop_no_call(transactional_db: None) -> None:
+    def gone(*_: Any) -> Any:
+        raise OperationalError("the database is gone")
+
+    breaker = registry.get("paytabs-verify")
+    with connection.execute_wrapper(gone):
+        assert breaker.call(lambda: "answer") == "answer"

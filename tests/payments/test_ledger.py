@@ -326,7 +326,8 @@ def steps(draw: st.DrawFn) -> Step:
         return lambda payment: follow(payment, kind, amount)
     if which == "dispute":
         status, name = draw(st.sampled_from([LOST, WON])), draw(st.sampled_from(["D1", "D2"]))
-        return lambda payment: payment.postings.exists() and disputed(payment, status, name=name)
+        much = draw(st.sampled_from([TAKEN, TAKEN // 2, TAKEN // 3]))
+        return lambda payment: payment.postings.exists() and disputed(payment, status, much, name)
     number, outcome, source = draw(st.integers(0, 5)), draw(outcomes), draw(sources)
     has_fee = draw(st.booleans())
 

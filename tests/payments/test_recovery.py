@@ -26,6 +26,7 @@ from payments.models import (
 from payments.resilience import registry
 from payments.services import payments as payments_service
 from payments.services import recovery
+from payments.services.charges import charge_for
 from payments.statuses import Outcome
 from tests.fakes import FakeTransport, answer, notification
 
@@ -207,8 +208,7 @@ def test_a_process_that_slept_past_its_deadline_sends_nothing_any_more(
         sweep()
         return charge_for(*args)
 
-    charge_for = payments_service._charge_for
-    monkeypatch.setattr(payments_service, "_charge_for", sleep_then_charge)
+    monkeypatch.setattr(payments_service, "charge_for", sleep_then_charge)
     payment = api.post("/payments/v2/create", BODY, "application/json").json()["id"]
     answer = api.post(f"/payments/v2/process/{payment}", {}, "application/json")
     assert answer.status_code == 503

@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from payments import lifecycle, operations
+from payments.errors import InvalidTransition, ServiceUnavailable
 from payments.events.store import read_stream
 from payments.gateways.messages import (
     DisputeNews,
@@ -16,12 +17,17 @@ from payments.gateways.messages import (
     GatewayResult,
 )
 from payments.gateways.registry import gateway_named
+from payments.gateways.wire import NotSent
+from payments.ledger import balance_of
 from payments.lifecycle import aggregate_of
-from payments.models import Discrepancy, Dispute, GatewayOperation, Payment, Refund
+from payments.models import Account, Discrepancy, Dispute, GatewayOperation, Payment, Refund
 from payments.money import Money
 from payments.services.disputes import record_dispute
 from payments.services.payments import create_payment, payment_with
+from payments.services.refunds import refund_payment
 from payments.statuses import FailureCode, OperationKind, Outcome, PaymentStatus
+from tests import lives
+from tests.fakes import FakeTransport
 
 pytestmark = pytest.mark.django_db
 TAKEN = 10_000
@@ -149,6 +155,14 @@ def test_whatever_refunds_do_the_sums_hold(amounts: list[int], news: list[Any]) 
 DEADLINE = datetime(2026, 12, 1, tzinfo=UTC)
 
 
+LOST, WON, COMPLETED, BACK = (
+    DisputeStatus.LOST,
+    DisputeStatus.WON,
+    PaymentStatus.COMPLETED,
+    PaymentStatus.CHARGED_BACK,
+)
+
+
 def dispute(
     payment: Payment,
     status: DisputeStatus,
@@ -188,24 +202,81 @@ def test_what_a_lost_dispute_took_no_refund_gives_back(outcome: Outcome) -> None
     assert heard(pending, outcome).status == PaymentStatus.CHARGED_BACK
 
 
-def test_a_dispute_of_a_part_is_kept_and_moves_nothing() -> None:
+def taken_back(payment: Payment) -> int:
+    return balance_of(payment.postings.all(), Account.DISPUTES)
+
+
+def test_a_lost_dispute_of_a_part_takes_that_part_and_leaves_the_payment_as_it_is() -> None:
+    payment, part = paid(), Money(100, "AED")
+    assert dispute(payment, LOST, part).status == COMPLETED
+    assert (Dispute.objects.get().status, taken_back(payment)) == ("lost", 100)
+    assert dispute(payment, LOST, part).status == COMPLETED
+    assert taken_back(payment) == 100
+    assert dispute(payment, WON, part).status == COMPLETED
+    assert taken_back(payment) == 0
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_a_bank_took_is_not_given_back_as_well(provider: FakeTransport) -> None:
+    provider.replies["request"] = NotSent("down")
     payment = paid()
-    after = dispute(payment, DisputeStatus.LOST, Money(100, "AED"))
-    assert after.status == PaymentStatus.COMPLETED
-    assert Dispute.objects.get().status == "lost"
+    dispute(payment, LOST, Money(3_000, "AED"))
+    with pytest.raises(InvalidTransition, match=r"Only 70\.00 AED"):
+        refund_payment(payment_id=payment.id, money=Money(8_000, "AED"))
+    with pytest.raises(ServiceUnavailable):
+        refund_payment(payment_id=payment.id)
+    assert Refund.objects.get().money == Money(7_000, "AED")
+
+
+def test_parts_that_leave_nothing_charge_the_payment_back() -> None:
+    payment = paid()
+    heard(refund(payment, 1_000), Outcome.SUCCEEDED)
+    dispute(payment, LOST, Money(TAKEN - 3_000, "AED"))
+    assert dispute(payment, LOST, Money(2_000, "AED"), name="D2").status == BACK
+    assert taken_back(payment) == TAKEN - 1_000
+    assert dispute(payment, WON, name="D2").status == PaymentStatus.PARTIALLY_REFUNDED
+    assert taken_back(payment) == TAKEN - 3_000
 
 
 def test_a_dispute_that_is_not_proven_is_kept_and_moves_nothing() -> None:
-    after = dispute(paid(), DisputeStatus.LOST, is_proven=False)
-    assert after.status == PaymentStatus.COMPLETED
+    after = dispute(payment := paid(), LOST, is_proven=False)
+    assert (after.status, taken_back(payment)) == (COMPLETED, 0)
 
 
-LOST, WON, COMPLETED, BACK = (
-    DisputeStatus.LOST,
-    DisputeStatus.WON,
-    PaymentStatus.COMPLETED,
-    PaymentStatus.CHARGED_BACK,
-)
+def test_what_is_only_hearsay_keeps_nothing_back_when_the_proven_one_is_won() -> None:
+    payment = paid()
+    dispute(payment, LOST, name="hearsay", is_proven=False)
+    assert dispute(payment, LOST).status == BACK
+    assert dispute(payment, WON).status == COMPLETED
+
+
+def about(payment: Payment, operation: GatewayOperation, status: DisputeStatus) -> Payment:
+    return record_dispute(operation, DisputeNews("D9", status, payment.money))
+
+
+def test_a_dispute_about_an_attempt_that_took_nothing_takes_nothing_of_another() -> None:
+    payment = lives.heard(unsent := lives.begun(), Outcome.NOT_SENT)
+    payment = lives.heard(lives.begun_again(payment), Outcome.SUCCEEDED)
+    assert about(payment, unsent, LOST).status == COMPLETED
+    assert (Dispute.objects.get().status, taken_back(payment)) == ("lost", 0)
+
+
+def test_what_an_attempt_took_is_read_under_the_lock() -> None:
+    charge = lives.begun()
+    as_it_was = GatewayOperation.objects.get(pk=charge.pk)
+    lives.heard(charge, Outcome.SUCCEEDED)
+    assert about(charge.payment, as_it_was, LOST).status == BACK
+
+
+def test_a_dispute_about_a_second_charge_takes_nothing_of_the_first() -> None:
+    payment = lives.heard(second := lives.begun(), Outcome.NOT_SENT)
+    payment = lives.heard(lives.begun_again(payment), Outcome.SUCCEEDED)
+    lives.heard(second, Outcome.SUCCEEDED, heard_from="webhook")
+    second.refresh_from_db()
+    assert second.is_orphan
+    assert about(payment, second, LOST).status == COMPLETED
+    assert dispute(payment, LOST).status == BACK
+    assert dispute(payment, WON).status == COMPLETED
 
 
 def test_a_dispute_that_is_proven_after_its_hint_moves_then() -> None:

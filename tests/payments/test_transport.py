@@ -4,13 +4,15 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from datetime import timedelta
 
 import pytest
 
+from payments.gateways import transport
 from payments.gateways.transport import LARGEST_ANSWER, send, session_for
-from payments.gateways.wire import Lost, NotSent, WireRequest
+from payments.gateways.wire import Crowded, Lost, NotSent, WireRequest
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 Script = Callable[[socket.socket], None]
@@ -209,3 +211,29 @@ def test_calls_run_side_by_side_and_each_keeps_its_own_deadline() -> None:
         release.set()
         thread.join()
     assert answers == [(200, b"ok")]
+
+
+@pytest.mark.parametrize("patience", [0.2, 5], ids=["in vain", "for a moment"])
+def test_who_finds_every_connection_busy_waits_a_little_and_has_sent_nothing(
+    monkeypatch: pytest.MonkeyPatch, patience: float
+) -> None:
+    monkeypatch.setattr(transport, "POOL_SIZE", 1)
+    monkeypatch.setattr(transport, "POOL_TIMEOUT", patience)
+    arrived, release = threading.Event(), threading.Event()
+
+    def held(connection: socket.socket) -> None:
+        for _ in range(2):
+            connection.recv(65536)
+            arrived.set()
+            release.wait(10)
+            connection.sendall(OK)
+
+    with peer(held) as url, ThreadPoolExecutor(2) as callers:
+        first = callers.submit(ask, url, 10, b"")  # one packet, and one answer to it
+        arrived.wait(5)
+        second = callers.submit(ask, url, 10, b"")
+        if patience < 1:
+            assert isinstance(second.exception(5), Crowded)
+        release.set()
+        assert first.result() == (200, b"ok")
+        assert patience < 1 or second.result() == (200, b"ok")

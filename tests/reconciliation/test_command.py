@@ -16,7 +16,8 @@ from django.utils import timezone
 from payments import tasks
 from payments.gateways import paystack_list, transport
 from payments.gateways.wire import WireResponse
-from payments.models import Discrepancy, StoredEvent
+from payments.models import Discrepancy, GatewayCall, StoredEvent
+from payments.resilience import registry
 from tests.journeys.conftest import Merchant
 from tests.journeys.test_five_providers import act, paid
 from tests.reconciliation.behind_our_back import charge
@@ -79,8 +80,24 @@ def test_a_provider_that_is_down_is_told_as_not_seen(
     merchant: Merchant, sandbox: SandboxProcess, capsys: pytest.CaptureFixture[str]
 ) -> None:
     sandbox.put({"mode": "down"}, "stripe")
+    assert ran("--provider", "stripe") == 2
+    assert not GatewayCall.objects.exists()  # whoever only looks leaves nothing behind
     assert ran("--provider", "stripe", "--fix") == 2
     assert "Not seen: its charges of" in capsys.readouterr().out
+    assert calls_of_the_list("stripe") == {"failure"}
+    sandbox.put({"mode": "up"}, "stripe")
+    registry.get("stripe-list").open()
+    assert ran("--provider", "stripe", "--fix") == 2
+    assert calls_of_the_list("stripe") == {"failure", "refused"}
+    registry.get("stripe-list").reset()
+    assert ran("--provider", "stripe", "--fix") == 0
+    assert calls_of_the_list("stripe") == {"failure", "refused", "success"}
+
+
+def calls_of_the_list(provider: str) -> set[str]:
+    """How each recorded call of its list ended."""
+    calls = GatewayCall.objects.filter(breaker=f"{provider}-list", operation=None)
+    return set(calls.values_list("outcome", flat=True))
 
 
 def test_more_pages_than_are_wanted_are_told_as_not_seen(

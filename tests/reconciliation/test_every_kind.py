@@ -13,6 +13,7 @@ from tests.journeys.test_five_providers import (
     MONEY,
     RESERVING,
     act,
+    all_heard,
     every_provider,
     paid,
     start,
@@ -154,7 +155,7 @@ def test_a_refund_made_in_the_dashboard_is_one_difference_however_it_is_told(
     found = kinds(reconciled(provider))
     assert found == [("unknown_refund", "known" if is_told_first else "queued")]
     told = sandbox.notices(provider)
-    eventually(lambda: all(each["attempts"] for each in sandbox.notices(provider)))
+    all_heard(sandbox, provider)
     assert told
     assert Discrepancy.objects.get().kind == "unknown_refund"
     assert kinds(reconciled(provider)) == [("unknown_refund", "known")]
@@ -190,6 +191,7 @@ def everything_that_goes_well(merchant: Merchant, sandbox: SandboxProcess, provi
             reserved = paid(merchant, sandbox, provider, capture="manual")
             assert merchant.post(f"/{reserved}/{deed}", facts).status_code == 200
         paid(merchant, sandbox, provider, capture="manual")
+    all_heard(sandbox, provider)
     sweep_after(minutes=5)
 
 

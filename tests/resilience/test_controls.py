@@ -2,9 +2,10 @@
 
 from datetime import UTC, datetime, timedelta
 
+import pytest
 import time_machine
 
-from payments.resilience.controls import Control, Mode, Orders
+from payments.resilience.controls import Control, ControlsUnreadable, Mode, Orders
 from payments.resilience.storage import BreakerState, Outcome
 from tests.resilience.callers import Caller, Clock, Heard, WrittenControls
 from tests.resilience.conftest import MakeCaller, OpenStore
@@ -124,9 +125,24 @@ def test_operators_words_outlive_their_database(
 ) -> None:
     write(controls, 1, Mode.FORCED_OPEN)
     assert caller.is_refused()
-    controls.rows = None  # type: ignore[assignment] # reading fails from now on
+    controls.trouble = ControlsUnreadable()
     clock.go(60)
     assert caller.is_refused()
+
+
+def test_the_end_of_a_tasks_time_is_no_trouble_of_the_database(
+    caller: Caller, controls: WrittenControls
+) -> None:
+    class TimeIsOver(Exception):
+        """As a worker interrupts whatever runs."""
+
+    controls.trouble = TimeIsOver()
+    with pytest.raises(TimeIsOver):
+        caller.succeed()
+    controls.trouble = None
+    caller.succeed()
+    totals = caller.breaker.statistics().totals
+    assert (totals.fires, totals.in_flight) == (1, 0)
 
 
 def test_a_result_from_before_an_order_is_late(caller: Caller, controls: WrittenControls) -> None:

@@ -96,6 +96,7 @@ class PayPal(PayPalList):
     currencies: frozenset[str] = CURRENCIES
     capabilities: frozenset[Capability] = BY_PAGE | {Capability.LIST}
     key_memory: timedelta = timedelta(hours=6)
+    finds_by_key: bool = False
     proves_body: bool = False
 
     def __repr__(self) -> str:

@@ -65,7 +65,7 @@ def lookup_path(order: Lookup) -> str:
     """Where the answer is: at its own id, else among the payments of its order.
 
     An order whose answer was lost has no id that we know, and nobody saw its page, so nobody can
-    pay it. Asked for our key, PayPal says what is true: never heard of it.
+    pay it. PayPal knows no order by our key: what it made is told by the same request again.
     """
     own, parent = order.handle, order.parent
     if order.kind is OperationKind.VOID:

@@ -35,7 +35,7 @@ def settled(
             payment.refresh_from_db()
             _look_once_more(operation)
         else:
-            operations.keep_calls(operation, heard)
+            operations.keep_calls(operation, heard.calls)
         return list(_kept(payment, operation, judgement.findings, standing))
 
 

@@ -1,6 +1,6 @@
 """Go through a time at one provider: what it names first, then what of ours it did not name."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -14,6 +14,7 @@ from payments.events import context
 from payments.gateways.contract import Capability
 from payments.gateways.listing import ListUnseen, pages_of
 from payments.gateways.messages import (
+    GatewayCallFacts,
     GatewayEvent,
     GatewayResult,
     Handle,
@@ -141,8 +142,11 @@ class Reconciliation:
 
     def _list(self, listing: Listing) -> Iterator[Page]:
         try:
-            yield from pages_of(self._gateway, listing, self._most_pages)
+            for page in pages_of(self._gateway, listing, self._most_pages):
+                self._keep_calls(None, page.calls)
+                yield page
         except ListUnseen as problem:
+            self._keep_calls(None, problem.calls)
             span = f"{listing.since:%Y-%m-%d %H:%M} to {listing.until:%Y-%m-%d %H:%M}"
             self.report.unseen.append(f"its {listing.what} of {span}, or a part: {problem}")
 
@@ -151,9 +155,18 @@ class Reconciliation:
         period = self._period
         listing = Listing(Listed.CHARGES, period.since, period.until, key=operation.key)
         try:
-            yield from pages_of(self._gateway, listing, 1)
-        except ListUnseen:
-            return
+            for page in pages_of(self._gateway, listing, 1):
+                self._keep_calls(operation, page.calls)
+                yield page
+        except ListUnseen as problem:
+            self._keep_calls(operation, problem.calls)
+
+    def _keep_calls(
+        self, operation: GatewayOperation | None, calls: Iterable[GatewayCallFacts]
+    ) -> None:
+        """Whoever only looks leaves nothing behind."""
+        if self._fix:
+            operations.keep_calls(operation, calls)
 
     def _ours(self) -> QuerySet[GatewayOperation]:
         """What may have moved money in this time; what is being sent right now is left alone."""
@@ -214,6 +227,7 @@ class Reconciliation:
         heard = self._heard(operation)
         if heard.outcome is Outcome.UNKNOWN:
             self.report.held["unanswered"] += 1
+            self._keep_calls(operation, heard.calls)
             return []
         if self._fix:
             return queue.settled(operation, heard, gateway, asked_at)

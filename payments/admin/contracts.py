@@ -20,7 +20,7 @@ from payments.models import ApiKey, Contract, Earning, Employee, Invoice
 from payments.money import Money
 from payments.services import contracts
 
-_COLOURS = {"open": "warning", "paid": "success"}
+_COLOURS = {"open": "warning", "kept": "info", "paid": "success"}
 
 
 class EmployeeInline(ReadOnlyInline):
@@ -46,7 +46,9 @@ class InvoiceInline(ReadOnlyInline):
 
     @display(description="state")
     def state(self, invoice: Invoice) -> str:
-        return label("paid" if invoice.payment_id else "open", _COLOURS)
+        """Kept is what a payment is about to pay."""
+        kept = "kept" if invoice.payment_id else "open"
+        return label("paid" if invoice.paid_at else kept, _COLOURS)
 
     @display(description="payment")
     def paid_by(self, invoice: Invoice) -> str:

@@ -8,3 +8,7 @@ class MonitoringConfig(AppConfig):
 
     name = "monitoring"
     default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        """Watch every connection from its beginning."""
+        from monitoring import slow_queries  # noqa: F401, PLC0415 - it listens

@@ -10,7 +10,7 @@ from tests.sandbox.process import SandboxProcess
 
 
 def rented(merchant: Merchant) -> str:
-    terms = {"reference": "rent-7", "amount": "125.50", "currency": "AED"}
+    terms: dict[str, Any] = {"reference": "rent-7", "amount": "125.50", "currency": "AED"}
     terms |= {"starts_on": "2026-01-31", "employees": [{"reference": "emp-1", "share": 2500}]}
     made: dict[str, Any] = merchant.post("/contracts", terms).json()
     return str(made["id"])

@@ -59,6 +59,12 @@ class KeyRing:
             raise CannotOpen("The sealed value was altered, or belongs to another row.") from None
 
 
+def mark_of_newest() -> bytes:
+    """How every value begins that the newest key sealed."""
+    key_id = key_ring().newest.encode()
+    return _VERSION + bytes([len(key_id)]) + key_id
+
+
 def key_id_of(sealed: bytes) -> str:
     """Which key sealed this value; needed to find what a rotation has still to do."""
     return _take_apart(sealed)[0]

@@ -6,7 +6,9 @@ from uuid import uuid4
 
 import pytest
 from django.core import mail
+from django.db import connection
 from django.db.models import F
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from pytest_django import Settings
 
@@ -98,6 +100,17 @@ def test_a_payment_that_pays_no_contract_costs_no_delivery_and_no_saga() -> None
     heard(operation, Outcome.SUCCEEDED)
     assert not Delivery.objects.filter(handler="follow_processing").exists()
     assert work() == "none"
+
+
+def test_watching_costs_the_commit_that_settles_a_payment_one_row_at_most() -> None:
+    costs = []
+    for contract in ("", "rent-7"):
+        operation = sent(contract=contract)
+        with CaptureQueriesContext(connection) as queries:
+            heard(operation, Outcome.SUCCEEDED)
+        costs.append(len(queries))
+    # What is written under the payment's lock goes to PostgreSQL in one statement.
+    assert costs[1] - costs[0] == (0 if connection.vendor == "postgresql" else 1)
 
 
 def test_who_keeps_no_contracts_here_names_them_freely() -> None:

@@ -31,6 +31,7 @@ _ALIVE = frozenset(PaymentStatus) - {*ENDED, *_GIVEN_BACK, PaymentStatus.CREATED
 # Its own end among them: what befell the payment while it was busy is seen to then.
 SIGNALS = (
     signals.payment_initiated,
+    signals.payment_authorized,
     signals.payment_completed,
     signals.payment_failed,
     signals.payment_cancelled,

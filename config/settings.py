@@ -93,6 +93,8 @@ RETENTION_WEBHOOK_EVENTS_DAYS = env.integer("RETENTION_WEBHOOK_EVENTS_DAYS", 30,
 WEBHOOK_MAX_BODY = env.integer("WEBHOOK_MAX_BODY", 2**20, 2**10, 2**26)
 # In the request is one commit an event; with workers, deliveries are only kept in the request.
 WEBHOOK_PROCESSING = env.read("WEBHOOK_PROCESSING", parsers.one_of("request", "worker"), "request")
+PERFORMANCE_SAMPLE_INTERVAL = env.milliseconds("PERFORMANCE_SAMPLE_INTERVAL", 300_000)
+SLOW_QUERY_THRESHOLD = env.milliseconds("SLOW_QUERY_THRESHOLD", 500)
 SAGA_SWEEP_INTERVAL = env.milliseconds("SAGA_SWEEP_INTERVAL", 5_000)
 RELAY_SWEEP_INTERVAL = env.milliseconds("RELAY_SWEEP_INTERVAL", 5_000)
 WEBHOOK_SWEEP_INTERVAL = env.milliseconds("WEBHOOK_SWEEP_INTERVAL", 5_000)
@@ -149,6 +151,7 @@ CELERY_BEAT_SCHEDULE = timetable.tasks(
     relay=RELAY_SWEEP_INTERVAL,
     sagas=SAGA_SWEEP_INTERVAL,
     breakers=BREAKER_SWEEP_INTERVAL,
+    performance=PERFORMANCE_SAMPLE_INTERVAL,
 )
 
 # What we are made of.

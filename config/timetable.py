@@ -22,6 +22,7 @@ def tasks(
     relay: timedelta,
     sagas: timedelta,
     breakers: timedelta,
+    performance: timedelta,
 ) -> dict[str, dict[str, Any]]:
     """Every task by its name; a sweep that waited until the next has nothing left to do."""
     sweeps = {
@@ -32,6 +33,7 @@ def tasks(
         "payments.tasks.deliver_events": relay,
         "payments.tasks.advance_sagas": sagas,
         "payments.tasks.sweep_breakers": breakers,
+        "payments.tasks.sample_performance": performance,
     }
     often = {
         _name_of(task): _every(each, task) | {"options": {"expires": each.total_seconds()}}

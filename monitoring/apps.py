@@ -10,5 +10,5 @@ class MonitoringConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        """Begin to listen."""
-        from monitoring import receivers  # noqa: F401, PLC0415 - they register
+        """Begin to listen, and watch every connection from its beginning."""
+        from monitoring import receivers, slow_queries  # noqa: F401, PLC0415 - they register

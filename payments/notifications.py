@@ -24,6 +24,7 @@ FOR_THE_MERCHANT = (
     signals.dispute_opened,
     signals.payment_contradicted,
 )
+OF_SAGAS = (signals.saga_step_failed, signals.saga_stuck)
 
 
 def _if(wanted: object, told: tuple[EventSignal, ...]) -> tuple[EventSignal, ...]:
@@ -48,6 +49,24 @@ def write_to_merchant(event: StoredEvent) -> None:
     _send("merchant", settings.MERCHANT_EMAIL, event, payment)
 
 
+def needs_somebody(event: StoredEvent) -> bool:
+    """A saga is stuck; or what was paid could not be settled, which is told once."""
+    data = event.data
+    is_unsettled = data["type"] == "processing" and data["step"] == "settle"
+    return event.type == signals.saga_stuck.name or (is_unsettled and data["attempt"] == 1)
+
+
+@durable_receiver(
+    *_if(settings.SENDS_MAIL and settings.MERCHANT_EMAIL, OF_SAGAS),
+    acts_outside=True,
+    about=needs_somebody,
+)
+def write_of_saga(event: StoredEvent) -> None:
+    """To MERCHANT_EMAIL, about what waits for a person."""
+    payment = Payment.objects.get(pk=event.data["payment_id"])
+    _send("merchant", settings.MERCHANT_EMAIL, event, payment)
+
+
 def _send(reader: str, to: list[str], event: StoredEvent, payment: Payment) -> None:
     subject, body = _letter(f"mail/{reader}/{event.type}.txt", event, payment)
     host = urlsplit(settings.PUBLIC_URL).hostname
@@ -60,7 +79,7 @@ def _letter(template: str, event: StoredEvent, payment: Payment) -> tuple[str, s
     facts: dict[str, Any] = {
         "payment": payment,
         "facts": event.data,
-        "details": event.data["details"],
+        "details": event.data.get("details"),
         "merchant": settings.MERCHANT_NAME,
         "page": f"{settings.PUBLIC_URL}/admin/payments/payment/{payment.pk}/change/",
     }

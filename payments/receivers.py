@@ -10,13 +10,12 @@ from payments import remembered, signals
 from payments.events.bus import deliveries_wait
 from payments.events.durable import durable_receiver
 from payments.events.models import StoredEvent
-from payments.models import Payment
 from payments.projections import contracts as balances
 from payments.projections import statistics
 from payments.resilience.signals import BreakerChanged, breaker_changed
-from payments.sagas import engine
+from payments.sagas import engine, processing
+from payments.sagas.processing import PROCESSING
 from payments.sagas.purchase import PURCHASE
-from payments.services import contracts
 from payments.services.breakers import keep_change
 from payments.waking import Waker
 
@@ -53,10 +52,16 @@ def keep_contract_balances(events: list[StoredEvent]) -> None:
     balances.hear(events)
 
 
-@durable_receiver(signals.payment_completed, about=lambda event: bool(event.data["contract"]))
-def settle_contract(event: StoredEvent) -> None:
-    """A payment that names a contract pays it."""
-    contracts.settle(Payment.objects.get(pk=event.aggregate_id))
+def _is_of_a_contract(event: StoredEvent) -> bool:
+    """Of all others nothing of ours hangs on their end: they cost no delivery."""
+    return event.data.get("type") == PROCESSING.type or bool(event.data.get("contract"))
+
+
+@durable_receiver(*processing.SIGNALS, about=_is_of_a_contract)
+def follow_processing(event: StoredEvent) -> None:
+    """A payment that names a contract is watched until its contract is paid, and beyond."""
+    processing.follow(event.data["payment_id"])
+    transaction.on_commit(sagas_wanted.wake)
 
 
 @durable_receiver(
@@ -73,6 +78,6 @@ def follow_purchase(event: StoredEvent) -> None:
     if event.type == signals.payment_created.name:
         engine.start(PURCHASE, event.aggregate_id)
     elif event.data["is_late"]:
-        engine.undo_again(event.aggregate_id, "authorise")
+        engine.undo_again(PURCHASE, event.aggregate_id, "authorise")
     engine.nudge(event.aggregate_id)
     transaction.on_commit(sagas_wanted.wake)

@@ -51,7 +51,7 @@ class _Batch:
     left: dict[object, tuple[Any, ...]] = field(default_factory=dict)
 
     def add(self, row: Model, write: _Write) -> None:
-        name = (type(row), row.pk or id(row))
+        name = (type(row), row.pk or object())  # without a key it is new, and like no other
         if name in self.rows:  # one statement sees a row as it was before, and writes it once
             self.send()
         self.waiting.append(write)

@@ -129,6 +129,24 @@ class EarningsFacts:
     kept: str
 
 
+@dataclass(frozen=True, slots=True)
+class PerformanceFacts:
+    """How one thing did in one stretch of time: at most its last 1000, in milliseconds.
+
+    `what` is `gateway_call` (by breaker) or `delivery` (to a durable receiver, from the event to
+    its end).
+    """
+
+    what: str
+    name: str
+    since: str
+    until: str
+    count: int
+    mean_ms: int
+    p95_ms: int
+    slowest_ms: int
+
+
 def _event(
     name: str, *, aliases: tuple[str, ...] = (), priority: Priority = Priority.MEDIUM
 ) -> EventSignal:
@@ -162,6 +180,7 @@ dispute_won = _event("dispute.won", priority=Priority.HIGH)
 dispute_lost = _event("dispute.lost", priority=Priority.CRITICAL)
 discrepancy_found = EventSignal("discrepancy.found", DiscrepancyFacts, priority=Priority.CRITICAL)
 discrepancy_resolved = EventSignal("discrepancy.resolved", DiscrepancyFacts)
+performance_metric = EventSignal("performance.metric", PerformanceFacts, priority=Priority.LOW)
 security_event = EventSignal("security.event", SecurityFacts, priority=Priority.HIGH)
 
 

@@ -16,6 +16,7 @@ from payments.services import (
     contracts,
     maintenance,
     orphans,
+    performance,
     recovery,
     retries,
 )
@@ -62,6 +63,12 @@ def deliver_events() -> int:
 def advance_sagas() -> int:
     """Go on with every saga that is due; answers how many."""
     return sum(1 for _ in engine.advance_due(stops=_STOPS))
+
+
+@shared_task
+def sample_performance() -> int:
+    """Record how long things took lately; answers in how many events."""
+    return performance.take_samples()
 
 
 @shared_task

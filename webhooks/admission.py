@@ -78,11 +78,12 @@ def reported(request: HttpRequest, provider: str, refused: Refused) -> Refused:
     source = client_address(request)
     reason, _, hint = (refused.reason or refused.code).partition(": ")
     log.warning("webhook_rejected", provider=provider, reason=reason, hint=hint, source=source)
-    webhook_rejected.send_robust(sender=None, provider=provider, reason=reason)
+    # A name that we do not know is a stranger's choice, and must not multiply events.
+    named = provider if provider in settings.PROVIDERS else "unknown"
+    facts = SecurityFacts(named, reason, hint, source)
+    webhook_rejected.send_robust(sender=None, facts=facts)
     if refused.status not in _NOT_THEIR_FAULT:
-        # A name that we do not know is a stranger's choice, and must not multiply events.
-        named = provider if provider in settings.PROVIDERS else "unknown"
-        _keep(SecurityFacts(named, reason, hint, source))
+        _keep(facts)
     if refused.status == 401 and (wait := seconds_to_wait(request, "webhook_rejected", source)):
         detail = f"Too many refused deliveries; try again in {wait} s."
         return Refused(429, "rate_limited", detail, reason, wait)

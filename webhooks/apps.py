@@ -8,3 +8,7 @@ class WebhooksConfig(AppConfig):
 
     name = "webhooks"
     default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        """Let the names of its signals be known."""
+        from webhooks import signals  # noqa: F401, PLC0415 - they register

@@ -21,7 +21,7 @@ from payments.money import Money
 from payments.projections.contracts import balance_of
 from payments.services import contracts
 
-_COLOURS = {"open": "warning", "paid": "success"}
+_COLOURS = {"open": "warning", "kept": "info", "paid": "success"}
 
 
 class EmployeeInline(ReadOnlyInline):
@@ -47,7 +47,9 @@ class InvoiceInline(ReadOnlyInline):
 
     @display(description="state")
     def state(self, invoice: Invoice) -> str:
-        return label("paid" if invoice.payment_id else "open", _COLOURS)
+        """Kept is what a payment is about to pay."""
+        kept = "kept" if invoice.payment_id else "open"
+        return label("paid" if invoice.paid_at else kept, _COLOURS)
 
     @display(description="payment")
     def paid_by(self, invoice: Invoice) -> str:

@@ -8,6 +8,7 @@ from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.request import Request
 
 from payments.crypto.signatures import same
+from payments.events import context
 from payments.models import ApiKey
 from payments.models.access import digest_of
 
@@ -42,6 +43,7 @@ class ApiKeyAuthentication(BaseAuthentication):
         text = parts[1].decode("latin-1") if len(parts) == 2 else ""
         key = _live_key(text)
         key.note_use()
+        context.act_as(f"key:{key.owner_id}")
         return KeyHolder(key), key
 
     def authenticate_header(self, request: Request) -> str:

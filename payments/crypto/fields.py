@@ -55,6 +55,15 @@ class SealedField(_BinaryField):
     def from_bytes(self, value: bytes) -> Any:
         return value
 
+    def sealed_anew(self, instance: models.Model) -> Any:
+        """A row's value as the newest key seals it. Raises CannotOpen."""
+        place = self.place_of(instance)
+        return _Sealed(key_ring().seal(key_ring().open(self.sealed_in(instance), place), place))
+
+    def sealed_in(self, instance: models.Model) -> bytes:
+        """A row's value as it lies in the database."""
+        return bytes(instance.__dict__[self.attname])
+
     def from_db_value(self, value: Any, expression: object, connection: object) -> Any:
         return None if value is None else _Sealed(bytes(value))
 

@@ -68,6 +68,12 @@ class KeyRing:
         return zlib.decompress(content) if version == _PACKED else content
 
 
+def mark_of_newest() -> bytes:
+    """What stands behind the version, a byte, in every value that the newest key sealed."""
+    key_id = key_ring().newest.encode()
+    return bytes([len(key_id)]) + key_id
+
+
 def key_id_of(sealed: bytes) -> str:
     """Which key sealed this value; needed to find what a rotation has still to do."""
     return _take_apart(sealed)[0]

@@ -49,6 +49,11 @@ def bound(**facts: str) -> Iterator[Context]:
         _current.reset(token)
 
 
+def act_as(actor: str) -> None:
+    """Name who acts, from here to the end of what is bound."""
+    _current.set(replace(_current.get(), actor=actor))
+
+
 def accepted_or_new(correlation_id: str | None) -> str:
     """The caller's id if it is harmless in headers and logs, else a new one."""
     if correlation_id and _ACCEPTABLE.fullmatch(correlation_id):

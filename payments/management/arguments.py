@@ -33,7 +33,13 @@ def with_progress(
         return
     for done, item in enumerate(items, 1):
         yield item
+        shown(done, total, what, stream)
+    stream.write("")
+
+
+def shown(done: int, total: int, what: str, stream: OutputWrapper) -> None:
+    """Draw how far it is, for whoever watches a terminal."""
+    if stream.isatty():
         full = _WIDTH * min(done, total) // max(total, 1)
         bar = "█" * full + "░" * (_WIDTH - full)
         stream.write(f"\r{bar} {done:,} of {total:,} {what}", ending="")
-    stream.write("")

@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('payments', "0013_proven_disputes"),
+        ('payments', '0013_proven_disputes'),
     ]
 
     operations = [

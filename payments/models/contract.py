@@ -82,7 +82,7 @@ class Employee(models.Model):
 
 
 class Invoice(models.Model):
-    """One time that a contract fell due; `payment` is what paid it.
+    """One time that a contract fell due; `payment` is what paid it, or is to: see `paid_at`.
 
     One without `due_on` was paid apart: an amount that never fell due like this.
     """
@@ -103,8 +103,7 @@ class Invoice(models.Model):
         constraints = [
             models.UniqueConstraint(fields=["contract", "due_on"], name="one_invoice_a_time"),
             models.CheckConstraint(
-                condition=Q(payment__isnull=True, paid_at__isnull=True)
-                | Q(payment__isnull=False, paid_at__isnull=False),
+                condition=Q(paid_at__isnull=True) | Q(payment__isnull=False),
                 name="paid_means_by_a_payment",
             ),
         ]

@@ -9,6 +9,7 @@ somebody should go on.
 
 from collections.abc import Iterator
 from datetime import timedelta
+from typing import Any
 from uuid import UUID
 
 import structlog
@@ -67,13 +68,36 @@ def nudge(payment_id: UUID | str) -> None:
     waiting.filter(lease_token=None).update(next_try_at=timezone.now())
 
 
-def undo_again(payment_id: UUID | str, step: str) -> None:
+def undo_again(definition: Definition, payment_id: UUID | str, step: str) -> None:
     """What this step had given up was had after all: who was undone is undone once more."""
-    held = SagaRun.objects.select_for_update()
+    held = SagaRun.objects.select_for_update().filter(type=definition.type)
     for saga in held.filter(payment_id=payment_id, state=State.COMPENSATED):
         saga.steps.filter(name=step).update(state=StepState.SUCCEEDED)
         saga.ended_at = None
         turn_back(saga, f"{step} succeeded after all.")
+
+
+def take_back(saga: SagaRun, reason: str) -> None:
+    """A promise that was kept is undone: what it stood on is gone. In the caller's transaction."""
+    held = SagaRun.objects.select_for_update()
+    if kept := held.filter(pk=saga.pk, state=State.COMPLETED).first():
+        kept.ended_at = None
+        turn_back(kept, reason)
+
+
+def resume(saga: SagaRun, definition: Definition) -> None:
+    """What came to nothing comes about after all: from the first step on, with time as at first."""
+    held = SagaRun.objects.select_for_update()
+    ended = held.filter(pk=saga.pk, state=State.COMPENSATED).first()
+    if ended is None:
+        return
+    anew: dict[str, Any] = {"state": StepState.PENDING, "attempt": 0, "error": ""}
+    ended.steps.update(**anew, started_at=None, ended_at=None)
+    ended.state, ended.current_step, ended.reason = State.RUNNING, 0, ""
+    ended.next_try_at, ended.ended_at = timezone.now(), None
+    ended.deadline = timezone.now() + definition.lasts
+    ended.save()
+    tell(signals.saga_started, ended)
 
 
 def advance(saga_id: UUID, stops: Stops = ()) -> SagaRun:

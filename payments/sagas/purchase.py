@@ -11,6 +11,7 @@ from datetime import timedelta
 from django.utils import timezone
 
 from payments.errors import (
+    ContractRefused,
     DomainError,
     OperationInProgress,
     OutcomeUnknown,
@@ -18,18 +19,12 @@ from payments.errors import (
     ServiceUnavailable,
 )
 from payments.models import Payment, SagaRun, SagaStep
+from payments.outcomes import ENDED
 from payments.sagas.definition import SUCCEEDED, Became, Definition, Heard, Kind, Step, define
+from payments.services import invoices, refunds
 from payments.services import payments as service
-from payments.services import refunds
-from payments.statuses import OperationKind, Outcome, PaymentStatus
+from payments.statuses import PAID, OperationKind, Outcome, PaymentStatus
 
-_PAID = (
-    PaymentStatus.COMPLETED,
-    PaymentStatus.PARTIALLY_REFUNDED,
-    PaymentStatus.REFUNDED,
-    PaymentStatus.CHARGED_BACK,
-)
-_ENDED = (PaymentStatus.FAILED, PaymentStatus.CANCELLED, PaymentStatus.EXPIRED)
 _LOOK_AGAIN = timedelta(minutes=1)
 
 
@@ -37,8 +32,19 @@ class CannotFulfil(Exception):
     """A final no: nothing was fulfilled, and nothing will be. The text says why."""
 
 
-def _fulfilled_by_nobody(payment: Payment, key: str) -> None:
-    """Where nothing has to be done, nothing can fail."""
+def _activate_contract(payment: Payment, _: str) -> None:
+    try:
+        invoices.allot(payment)
+    except ContractRefused as error:
+        raise CannotFulfil(error.detail) from error
+
+
+def _is_activated(payment: Payment, _: str) -> bool:
+    return invoices.is_allotted(payment)
+
+
+def _deactivate_contract(payment: Payment, _: str) -> None:
+    invoices.let_go(payment)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,12 +53,13 @@ class Fulfilment:
 
     `do` raises CannotFulfil for a final no; whatever else it raises means that nobody knows, and
     `was_done` is asked: True, False, or None where it cannot say. `undo` may be called for what
-    was done already undone.
+    was done already undone. Where nobody says otherwise, the contract that the payment names is
+    activated: an invoice of it is kept for this payment, and paid once the money is taken.
     """
 
-    do: Callable[[Payment, str], None] = _fulfilled_by_nobody
-    was_done: Callable[[Payment, str], bool | None] = lambda payment, key: True
-    undo: Callable[[Payment, str], None] = _fulfilled_by_nobody
+    do: Callable[[Payment, str], None] = _activate_contract
+    was_done: Callable[[Payment, str], bool | None] = _is_activated
+    undo: Callable[[Payment, str], None] = _deactivate_contract
 
 
 _fulfilment = Fulfilment()
@@ -70,22 +77,22 @@ def fulfil_by(fulfilment: Fulfilment) -> Fulfilment:
 
 def _authorised(saga: SagaRun, _: SagaStep) -> Heard:
     status = _payment_of(saga).status
-    if status in (PaymentStatus.AUTHORIZED, *_PAID):
+    if status in (PaymentStatus.AUTHORIZED, *PAID):
         return SUCCEEDED
-    if status in _ENDED:
+    if status in ENDED:
         return Heard(Became.FAILED, f"The payment is {status}.")
     return Heard(Became.WAITS, at=timezone.now() + _LOOK_AGAIN)
 
 
-def _give_back(saga: SagaRun, step: SagaStep) -> Heard:
+def give_back(saga: SagaRun, step: SagaStep) -> Heard:
     """Release what was reserved; give back what was taken after all."""
     payment = _payment_of(saga)
-    if payment.status in (*_ENDED, PaymentStatus.REFUNDED, PaymentStatus.CHARGED_BACK):
+    if payment.status in (*ENDED, PaymentStatus.REFUNDED, PaymentStatus.CHARGED_BACK):
         return SUCCEEDED
-    if payment.status in _PAID:
+    if payment.status in PAID:
         return _spoken(lambda: refunds.refund_payment(payment_id=payment.pk, reason="undone"))
     heard = _spoken(lambda: service.cancel_payment(payment_id=payment.pk))
-    is_released = _payment_of(saga).status in _ENDED
+    is_released = _payment_of(saga).status in ENDED
     return (
         heard if is_released or heard != SUCCEEDED else Heard(Became.UNKNOWN, "Not yet released.")
     )
@@ -119,7 +126,7 @@ def _unfulfil(saga: SagaRun, step: SagaStep) -> Heard:
 
 def _capture(saga: SagaRun, step: SagaStep) -> Heard:
     payment = _payment_of(saga)
-    if payment.status in _PAID:
+    if payment.status in PAID:
         return SUCCEEDED
     heard = _spoken(lambda: service.capture_payment(payment_id=payment.pk))
     return _was_captured(saga, step) if heard == SUCCEEDED else heard
@@ -128,7 +135,7 @@ def _capture(saga: SagaRun, step: SagaStep) -> Heard:
 def _was_captured(saga: SagaRun, _: SagaStep) -> Heard:
     """Recovery finds out; we read what it found."""
     payment = _payment_of(saga)
-    if payment.status in _PAID:
+    if payment.status in PAID:
         return SUCCEEDED
     tried = payment.operations.filter(kind=OperationKind.CAPTURE).last()
     if tried is None or tried.outcome == Outcome.NOT_SENT:
@@ -160,7 +167,7 @@ PURCHASE = define(
         "purchase",
         version=1,
         steps=(
-            Step("authorise", _authorised, _authorised, _give_back),
+            Step("authorise", _authorised, _authorised, give_back),
             Step("fulfil", _fulfil, _was_fulfilled, _unfulfil),
             Step("capture", _capture, _was_captured, kind=Kind.PIVOT),
         ),

@@ -37,6 +37,8 @@ def cancel(*, saga_id: UUID, actor: str, reason: str) -> None:
         if saga.state not in (State.RUNNING, State.WAITING):
             raise InvalidTransition(f"This saga is {saga.state}: there is nothing to withdraw.")
         saga.is_cancelled, saga.reason = True, reason[:500]
+        if saga.lease_token is None:
+            saga.next_try_at = timezone.now()
         saga.save()
         tell(signals.saga_cancelled, saga, actor=actor)
 

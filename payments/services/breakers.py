@@ -151,6 +151,8 @@ def facts_of(now: Statistics, mode: Mode, reason: str) -> signals.BreakerFacts:
         slow_calls=now.rolling.slow,
         error_rate=f"{now.error_rate:.1f}",
         slow_call_rate=f"{now.slow_rate:.1f}",
+        next_retry_at=_spelled(now.next_retry_at),
+        last_failure_at=_spelled(now.last_failure_at),
         configuration=configuration_of(now.policy),
     )
 
@@ -194,8 +196,13 @@ def _facts_of_change(change: BreakerChanged) -> signals.BreakerFacts:
         error_rate=f"{change.error_rate:.1f}",
         slow_call_rate=f"{change.slow_rate:.1f}",
         next_retry_at=(timezone.now() + change.retry_after).isoformat(),
+        last_failure_at=_spelled(registry.get(change.name).statistics().last_failure_at),
         configuration=configuration_of(policy_for(change.name)),
     )
+
+
+def _spelled(moment: datetime | None) -> str:
+    return moment.isoformat() if moment else ""
 
 
 def configuration_of(policy: Policy) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""Contracts fall due, are paid, and what was paid is shared out."""
+"""Contracts are written down, and fall due; how they are paid is told in `invoices`."""
 
 import calendar
 from collections.abc import Iterator, Sequence
@@ -13,10 +13,10 @@ from payments import signals
 from payments.errors import ContractRefused, InvalidAmount
 from payments.events import store
 from payments.events.signal import Aggregate, EventSignal
-from payments.models import Contract, Earning, Employee, Invoice, Payment
+from payments.models import Contract, Employee, Invoice, Payment
 from payments.models.contract import ALL_SHARES
 from payments.money import Money
-from payments.signals import ContractFacts, EarningsFacts
+from payments.signals import ContractFacts
 
 Schedule = Contract.Schedule
 _AT_ONCE = 500
@@ -75,7 +75,7 @@ def fall_due(today: date | None = None) -> Iterator[Invoice]:
     for pk in due.values_list("pk", flat=True)[:_AT_ONCE]:
         with transaction.atomic():
             contract = Contract.objects.select_for_update().get(pk=pk)
-            made = [_fell_due(contract) for _ in _times_due(contract, today)]
+            made = [fell_due(contract) for _ in _times_due(contract, today)]
         yield from made
 
 
@@ -84,7 +84,8 @@ def _times_due(contract: Contract, today: date) -> Iterator[None]:
         yield
 
 
-def _fell_due(contract: Contract) -> Invoice:
+def fell_due(contract: Contract) -> Invoice:
+    """Write the next invoice of a held contract, and turn to the one after it."""
     assert contract.next_due_on  # noqa: S101 - asked for right before
     invoice = Invoice.objects.create(
         contract=contract,
@@ -94,7 +95,7 @@ def _fell_due(contract: Contract) -> Invoice:
     )
     contract.next_due_on = _next(contract)
     contract.save(update_fields=["next_due_on"])
-    _tell(signals.contract_payment_due, contract, invoice)
+    tell(signals.contract_payment_due, contract, invoice)
     return invoice
 
 
@@ -110,72 +111,10 @@ def _next(contract: Contract) -> date | None:
     return date(year, month + 1, min(contract.starts_on.day, last))
 
 
-def settle(payment: Payment) -> Invoice | None:
-    """A payment of a contract was completed: its invoice is paid, and its earnings shared out.
-
-    In the caller's transaction; told of it again, it changes nothing. None where the payment
-    names no contract that we know.
-    """
-    if payment.owner_id is None:
-        return None
-    held = Contract.objects.select_for_update()
-    contract = held.filter(owner_id=payment.owner_id, reference=payment.contract).first()
-    if contract is None or contract.currency != payment.currency:
-        return None
-    if paid := Invoice.objects.filter(payment=payment).first():
-        return paid
-    invoice = _pay(contract, payment)
-    _tell(signals.contract_paid, contract, invoice, payment)
-    _share_out(contract, payment)
-    return invoice
-
-
-def _pay(contract: Contract, payment: Payment) -> Invoice:
-    """The oldest open one of this amount; the next to fall due, ahead of its time; or one apart.
-
-    What is paid apart never fell due: it stands on the contract's account.
-    """
-    owed = contract.invoices.filter(payment__isnull=True, amount=payment.amount_captured)
-    invoice = owed.first()
-    if invoice is None and contract.next_due_on and contract.amount == payment.amount_captured:
-        invoice = _fell_due(contract)
-    if invoice is None:
-        invoice = Invoice(
-            contract=contract, amount=payment.amount_captured, currency=payment.currency
-        )
-    invoice.payment, invoice.paid_at = payment, timezone.now()
-    invoice.save()
-    return invoice
-
-
-def _share_out(contract: Contract, payment: Payment) -> None:
-    """To the minor unit: what the shares leave over by rounding down is nobody's."""
-    earnings = [
-        Earning(
-            employee=each,
-            contract=contract,
-            payment=payment,
-            amount=payment.amount_captured * each.share // ALL_SHARES,
-            currency=payment.currency,
-        )
-        for each in contract.employees.all()
-    ]
-    Earning.objects.bulk_create(earnings)
-    kept = payment.amount_captured - sum(each.amount for each in earnings)
-    shared = {e.employee.reference: Money(e.amount, e.currency).major for e in earnings}
-    facts = EarningsFacts(
-        contract_id=str(contract.pk),
-        payment_id=str(payment.pk),
-        currency=payment.currency,
-        earnings=shared,
-        kept=Money(kept, payment.currency).major,
-    )
-    store.record(signals.earnings_calculated, _history_of(contract), facts)
-
-
-def _tell(
+def tell(
     signal: EventSignal, contract: Contract, invoice: Invoice, payment: Payment | None = None
 ) -> None:
+    """Record what befell an invoice, in the commit in which it did."""
     facts = ContractFacts(
         contract_id=str(contract.pk),
         reference=contract.reference,
@@ -185,16 +124,17 @@ def _tell(
         invoice_id=str(invoice.pk),
         payment_id=str(payment.pk) if payment else "",
     )
-    store.record(signal, _history_of(contract), facts)
+    store.record(signal, history_of(contract), facts)
 
 
-def _history_of(contract: Contract) -> Aggregate:
+def history_of(contract: Contract) -> Aggregate:
+    """Whose history a contract's events are."""
     return Aggregate("contract", str(contract.pk))
 
 
 def balance(contract: Contract) -> Money:
     """What has fallen due and is not paid; below zero where more was paid."""
     due = Sum("amount", filter=Q(due_on__isnull=False), default=0)
-    paid = Sum("amount", filter=Q(payment__isnull=False), default=0)
+    paid = Sum("amount", filter=Q(paid_at__isnull=False), default=0)
     sums = contract.invoices.aggregate(due=due, paid=paid)
     return Money(sums["due"] - sums["paid"], contract.currency)

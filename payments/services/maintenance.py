@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from payments import lifecycle, outcomes, signals
 from payments.errors import PaymentNotFound
-from payments.models import Delivery, GatewayCall, IdempotencyKey, Payment
+from payments.models import Delivery, GatewayCall, IdempotencyKey, Payment, SagaStep
 from payments.statuses import Outcome
 
 _BATCH = 1000
@@ -65,6 +65,8 @@ def _forget_payment(payment_id: UUID) -> bool:
             lifecycle.note(payment, signals.payment_audit_log, details=details)
             Payment.objects.filter(pk=payment_id).update(current_operation=None)
             payment.operations.all().delete()
+            SagaStep.objects.filter(saga__payment=payment, saga__ended_at__isnull=False).delete()
+            payment.sagas.filter(ended_at__isnull=False).delete()
             Payment.objects.filter(pk=payment_id).delete()
     except (ProtectedError, PaymentNotFound):
         return False

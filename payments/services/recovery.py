@@ -62,7 +62,7 @@ def due(older_than: timedelta | None) -> QuerySet[GatewayOperation]:
         found = waiting.filter(next_check_at__lte=now)
     else:
         found = waiting.filter(started_at__lte=now - older_than, deadline_at__lte=now)
-    return found.order_by("next_check_at")[:_AT_ONCE]
+    return found.order_by("next_check_at", "pk")[:_AT_ONCE]
 
 
 def resolve_open_operations(

@@ -16,7 +16,7 @@ from payments import tasks
 from payments.errors import ContractRefused, InvalidAmount
 from payments.models import ApiKey, Contract, Earning, Invoice, Payment, StoredEvent
 from payments.money import Money
-from payments.services import contracts
+from payments.services import contracts, invoices
 from payments.services.payments import create_payment
 from tests.callers import caller
 from tests.payments.test_settle import begin, paid, settled
@@ -41,6 +41,7 @@ def pay(reference: str = "rent-7", money: Money = RENT, owner: UUID | None = OWN
     payment = create_payment(owner_id=owner, money=money, contract=reference)
     settled(begin(payment), paid(money=money))
     tasks.deliver_events()
+    tasks.advance_sagas()
     return payment
 
 
@@ -138,7 +139,7 @@ def test_a_payment_of_another_name_currency_or_owner_pays_nothing(
 def test_hearing_of_a_payment_again_pays_nothing_twice() -> None:
     contract(employees=[("emp-1", 5000)])
     payment = pay()
-    contracts.settle(payment)
+    invoices.settle(payment)
     assert (Invoice.objects.count(), Earning.objects.count()) == (1, 1)
     assert len(told("contract.paid")) == len(told("earnings.calculated")) == 1
 

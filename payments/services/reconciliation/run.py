@@ -111,7 +111,8 @@ class Reconciliation:
         What is open here is asked about first: what a refund was made of must be known before
         the refund can be called foreign; and a foreign refund explains why a charge went back.
         """
-        with context.bound(source=SOURCE):
+        known = context.current().correlation_id
+        with context.bound(source=SOURCE, correlation_id=context.accepted_or_new(known)):
             for page in self._pages():
                 self._hold(page)
                 yield self.report

@@ -22,14 +22,14 @@ class Histories(Generic[Row]):
     """Where the rows of a read model come from: one of each aggregate of a type.
 
     The rows' keys are the aggregates', and `sequence` says which event each has heard last.
-    `after` tells a row after one more event of it; `write` inserts rows or overwrites them.
+    `after` tells a row after one more event of it; `fields` are those that it fills.
     """
 
     model: type[Row]
     aggregate_type: str
     signals: tuple[EventSignal, ...]
     after: Callable[[Row | None, StoredEvent], Row]
-    write: Callable[[list[Row]], None]
+    fields: tuple[str, ...]
 
     def count(self) -> int:
         """How many histories there are to be read."""
@@ -46,8 +46,18 @@ class Histories(Generic[Row]):
 
     def held(self, ids: Iterable[Any]) -> dict[str, Row]:
         """The rows of these aggregates, locked in one order until the transaction ends."""
-        rows: QuerySet[Row] = QuerySet(self.model).select_for_update().order_by("pk")
+        rows = self._rows().select_for_update().order_by("pk")
         return {str(row.pk): row for row in rows.filter(pk__in=list(ids))}
+
+    def write(self, rows: list[Row]) -> None:
+        """Insert or overwrite these, in one order."""
+        key = self.model._meta.pk
+        self._rows().bulk_create(
+            sorted(rows, key=lambda row: str(row.pk)),
+            update_conflicts=True,
+            unique_fields=[key.name],
+            update_fields=("sequence", *self.fields),
+        )
 
     def before(self, event: StoredEvent) -> Row | None:
         """The row as earlier events left it, from the history: they had no receiver yet."""
@@ -64,18 +74,23 @@ class Histories(Generic[Row]):
     def _put_right(self, batch: list[Row]) -> None:
         """Write these, except where more was heard since they were read."""
         with transaction.atomic():
+            # What is not there cannot be locked: a receiver might write it meanwhile.
+            self._rows().bulk_create(batch, ignore_conflicts=True)
             known = self.held(each.pk for each in batch)
-            self.write([row for row in batch if _sequence_of(known, row) <= row.sequence])  # type: ignore[attr-defined] # its rows have one
+            self.write([row for row in batch if _sequence(known[str(row.pk)]) <= _sequence(row)])
 
     def _forget_strangers(self) -> None:
         """Rows of aggregates that have no history."""
-        rows: QuerySet[Row] = QuerySet(self.model)
+        rows = self._rows()
         ids = rows.order_by("pk").values_list("pk", flat=True).iterator()
         while batch := list(islice(ids, _MANY)):
             names = {str(pk) for pk in batch}
             known = self._streams().filter(aggregate_id__in=names)
             strangers = names - set(known.values_list("aggregate_id", flat=True))
             rows.filter(pk__in=strangers).delete()
+
+    def _rows(self) -> QuerySet[Row]:
+        return QuerySet(self.model)
 
     def _events(self) -> QuerySet[StoredEvent]:
         types = [signal.name for signal in self.signals]
@@ -85,6 +100,6 @@ class Histories(Generic[Row]):
         return Stream.objects.filter(aggregate_type=self.aggregate_type)
 
 
-def _sequence_of(known: dict[str, Any], row: Model) -> int:
-    found = known.get(str(row.pk))
-    return found.sequence if found else 0
+def _sequence(row: Any) -> int:
+    heard: int = row.sequence
+    return heard

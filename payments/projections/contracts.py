@@ -5,7 +5,6 @@ it has heard last.
 """
 
 from collections.abc import Iterator
-from typing import Any
 
 from payments import signals
 from payments.events.models import StoredEvent
@@ -17,14 +16,16 @@ from payments.signals import ContractFacts
 
 SIGNALS = (signals.contract_payment_due, signals.contract_paid)
 COUNTED = "contracts"
-_SUMS = ("sequence", "currency", "due", "paid")
+_SUMS = ("currency", "due", "paid")
 
 
 def hear(events: list[StoredEvent]) -> None:
     """Add up what these events tell, in the caller's transaction; each is of another contract."""
     known = _histories.held(event.aggregate_id for event in events)
     heard = ((known.get(e.aggregate_id) or _histories.before(e), e) for e in events)
-    _write([_after(row, e) for row, e in heard if row is None or row.sequence < e.sequence])
+    _histories.write(
+        [_after(row, e) for row, e in heard if row is None or row.sequence < e.sequence]
+    )
 
 
 def rebuild() -> Iterator[int]:
@@ -57,10 +58,4 @@ def _after(before: ContractBalance | None, event: StoredEvent) -> ContractBalanc
     )
 
 
-def _write(balances: list[Any]) -> None:
-    ContractBalance.objects.bulk_create(
-        balances, update_conflicts=True, unique_fields=["contract_id"], update_fields=_SUMS
-    )
-
-
-_histories = Histories(ContractBalance, "contract", SIGNALS, _after, _write)
+_histories = Histories(ContractBalance, "contract", SIGNALS, _after, _SUMS)

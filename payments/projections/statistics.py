@@ -47,7 +47,7 @@ _STANDINGS = dict.fromkeys(PaymentStatus, Standing.PENDING) | {
 }
 _CELL = ("owner", "day", "currency", "provider")
 _COUNTED = (*_CELL, "standing", "amount", "milliseconds")
-_KEPT = ("sequence", *_COUNTED, "subject", "refunded")
+_KEPT = (*_COUNTED, "subject", "refunded")
 _Move = tuple[PaymentStanding | None, PaymentStanding]
 
 
@@ -63,7 +63,7 @@ def hear(events: list[StoredEvent]) -> set[str]:
         if before is None or before.sequence < event.sequence:
             moves.append((before, _after(before, event)))
     _count_all(moves)
-    _write([after for _, after in moves])
+    _histories.write([after for _, after in moves])
     return concerned(after for _, after in moves)
 
 
@@ -159,15 +159,6 @@ def _count(figures: DailyFigures, each: PaymentStanding, count: int) -> None:
         figures.durations = added(figures.durations, bucket, count)
 
 
-def _write(standings: list[PaymentStanding]) -> None:
-    PaymentStanding.objects.bulk_create(
-        standings,
-        update_conflicts=True,
-        unique_fields=["payment_id"],
-        update_fields=_KEPT,
-    )
-
-
 # --- made anew
 
 
@@ -209,4 +200,4 @@ def _recount(cell: tuple[Any, ...]) -> None:
         DailyFigures.objects.filter(pk=figures.pk).update(**sums, durations=durations)
 
 
-_histories = Histories(PaymentStanding, "payment", SIGNALS, _after, _write)
+_histories = Histories(PaymentStanding, "payment", SIGNALS, _after, _KEPT)

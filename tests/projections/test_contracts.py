@@ -1,5 +1,7 @@
 """Balances of contracts agree with their invoices, and can be made anew."""
 
+import time
+from concurrent.futures import ThreadPoolExecutor
 from datetime import date, timedelta
 from io import StringIO
 from typing import Any
@@ -7,12 +9,14 @@ from uuid import uuid4
 
 import pytest
 from django.core.management import call_command
+from django.db import connection, transaction
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from payments import tasks
-from payments.models import ApiKey, Contract, ContractBalance, Delivery
+from payments.models import ApiKey, Contract, ContractBalance, Delivery, Payment, StoredEvent
 from payments.money import Money
+from payments.projections import contracts as projection
 from payments.projections.contracts import balance_of
 from payments.services import contracts
 from payments.services.payments import create_payment
@@ -130,6 +134,36 @@ def test_an_event_that_could_not_be_heard_keeps_later_ones_waiting() -> None:
     deliver()
     assert not ContractBalance.objects.exists()
     assert balance_of(made).money.amount == 0
+
+
+def settle_contracts() -> None:
+    """Only what makes the contract's event; nobody hears of it yet."""
+    for payment in Payment.objects.filter(status="completed", invoice=None):
+        with transaction.atomic():
+            contracts.settle(payment)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_is_heard_while_it_is_made_anew_is_not_lost() -> None:
+    two_weeks_and_a_payment()
+    old = ContractBalance.objects.get()
+    ContractBalance.objects.all().delete()
+    pay("rent-7", 20_00)
+    settle_contracts()
+    with ThreadPoolExecutor(1) as other:
+        with transaction.atomic():
+            projection.hear([StoredEvent.objects.filter(type="contract.paid").latest("pk")])
+            anew = other.submit(put_right, old)  # it was read before the payment
+            time.sleep(0.5)  # it waits for us, or has seen nothing of ours
+        anew.result()
+    demand_the_truth()
+
+
+def put_right(balance: ContractBalance) -> None:
+    try:
+        projection._histories._put_right([balance])
+    finally:
+        connection.close()
 
 
 # --- the API

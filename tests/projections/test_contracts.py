@@ -18,7 +18,7 @@ from payments.models import ApiKey, Contract, ContractBalance, Delivery, Payment
 from payments.money import Money
 from payments.projections import contracts as projection
 from payments.projections.contracts import balance_of
-from payments.services import contracts
+from payments.services import contracts, invoices
 from payments.services.payments import create_payment
 from tests.callers import caller
 from tests.payments.test_settle import begin, paid, settled
@@ -47,8 +47,8 @@ def pay(reference: str, amount: int) -> None:
 
 
 def deliver() -> None:
-    """A payment's delivery makes the contract's."""
-    while tasks.deliver_events():
+    """A payment's delivery moves its saga, and that makes the contract's."""
+    while tasks.deliver_events() + tasks.advance_sagas():
         pass
 
 
@@ -140,7 +140,7 @@ def settle_contracts() -> None:
     """Only what makes the contract's event; nobody hears of it yet."""
     for payment in Payment.objects.filter(status="completed", invoice=None):
         with transaction.atomic():
-            contracts.settle(payment)
+            invoices.settle(payment)
 
 
 @pytest.mark.django_db(transaction=True)

@@ -217,7 +217,8 @@ def test_details_name_every_check_and_every_provider() -> None:
     operator = caller("operator")
     told = operator.get("/health/detailed").json()
     assert told["status"] == "ok"
-    assert told["checks"] == dict.fromkeys(("database", "migrations", "cache", "breakers"), "ok")
+    names = ("database", "migrations", "cache", "breakers", "replica")
+    assert told["checks"] == dict.fromkeys(names, "ok")
     assert [each["provider"] for each in told["providers"]] == ["paytabs"]
     registry.get(NAME).open()
     told = operator.get("/health/detailed").json()

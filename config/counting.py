@@ -23,7 +23,7 @@ def count_in(folder: Path) -> None:
     with suppress(OSError):
         own.mkdir(parents=True, exist_ok=True)
         for other in servers.iterdir():
-            if not _is_alive(int(other.name)):
+            if other.name.isdecimal() and not _is_alive(int(other.name)):
                 shutil.rmtree(other, ignore_errors=True)
         os.environ[NAME] = str(own)
 

@@ -14,7 +14,7 @@ from itertools import islice
 from typing import Any, TypeAlias, TypeVar, cast
 from uuid import UUID
 
-from django.db import DEFAULT_DB_ALIAS, DatabaseError, connection, connections
+from django.db import DEFAULT_DB_ALIAS, DatabaseError, OperationalError, connection, connections
 from django.db.models import Field, Model
 from django.db.models.expressions import Col
 
@@ -22,10 +22,15 @@ _Fields: TypeAlias = "tuple[Field[Any, Any], ...]"
 Row = TypeVar("Row", bound=Model)
 _Step = tuple[Callable[..., Any], Col]
 _UNLESS_THERE = " ON CONFLICT DO NOTHING"
+_DEADLOCK = "40P01"
 
 
 class AlreadyThere(Exception):
     """A row that had to be new is there already, as a unique constraint would have it."""
+
+
+class Entangled(Exception):
+    """Another transaction and this one waited for each other, and the database ended this one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +96,10 @@ def together() -> Iterator[None]:
         with connection.execute_wrapper(batch.before):
             yield
             batch.send()
+    except OperationalError as error:
+        if getattr(error.__cause__, "sqlstate", "") == _DEADLOCK:
+            raise Entangled(str(error)) from error
+        raise
     finally:
         _batch.reset(token)
 

@@ -37,6 +37,8 @@ def django_db_modify_db_settings(tmp_path_factory: pytest.TempPathFactory) -> No
 
     SQLite's is a file, as in production: in memory, threads would share one connection's locks.
     """
+    # A live server shares this process, whose own work on a busy machine may take its time.
+    django_settings.DATABASE_TIMEOUT = None
     database = django_settings.DATABASES["default"]
     name: str | Path = f"test_ballast_{os.getpid()}"
     if database["ENGINE"].endswith("sqlite3"):

@@ -101,7 +101,7 @@ def apply_at_once(delivery: Delivery, event: GatewayEvent) -> str:
     Whatever goes wrong is rolled back, written down as `failed`, and raised.
     """
     try:
-        with suppress(rows.AlreadyThere):
+        with suppress(rows.AlreadyThere, rows.Entangled):
             return _applied_as_new(delivery, event)
         mark = mark_for(delivery.provider, event)
         with transaction.atomic(durable=True):
@@ -118,9 +118,9 @@ def apply_at_once(delivery: Delivery, event: GatewayEvent) -> str:
 def _applied_as_new(delivery: Delivery, event: GatewayEvent) -> str:
     """As if nobody had heard of it: the claim goes to the database with what it brings about.
 
-    Here the payment is locked before the event is claimed. Nobody waits in a ring for that: a
-    claim waits for nobody but who claims the same event, and that is the holder of the same lock.
-    Raises AlreadyThere, and has then changed nothing.
+    Here the payment is locked before the event is claimed. Who works off the same event from an
+    earlier delivery locks the other way round, so that the two may wait for each other.
+    Raises AlreadyThere and Entangled, and has then changed nothing.
     """
     with transaction.atomic(durable=True), rows.together():
         mark = mark_for(delivery.provider, event, ahead=True)

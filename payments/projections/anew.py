@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import reduce
-from itertools import groupby, islice
+from itertools import groupby
 from operator import attrgetter
 from typing import Any, Generic, TypeVar
 
@@ -15,6 +15,7 @@ from payments.events.signal import EventSignal
 
 Row = TypeVar("Row", bound=Model)
 _MANY = 500
+_whose = attrgetter("aggregate_id")
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,11 +38,11 @@ class Histories(Generic[Row]):
 
     def replay(self) -> Iterator[int]:
         """Read them all; yields how many were done. It may be cut off anywhere and begun again."""
-        in_order = self._events().order_by("aggregate_id", "sequence").iterator(chunk_size=2000)
-        rows = (self._folded(each) for _, each in groupby(in_order, attrgetter("aggregate_id")))
-        while batch := list(islice(rows, _MANY)):
-            self._put_right(batch)
-            yield len(batch)
+        for names in _by_hundreds(self._streams(), "aggregate_id"):
+            events = self._events().filter(aggregate_id__in=names)
+            each_of = groupby(events.order_by("aggregate_id", "sequence"), _whose)
+            self._put_right([self._folded(each) for _, each in each_of])
+            yield len(names)
         self._forget_strangers()
 
     def held(self, ids: Iterable[Any]) -> dict[str, Row]:
@@ -81,13 +82,11 @@ class Histories(Generic[Row]):
 
     def _forget_strangers(self) -> None:
         """Rows of aggregates that have no history."""
-        rows = self._rows()
-        ids = rows.order_by("pk").values_list("pk", flat=True).iterator()
-        while batch := list(islice(ids, _MANY)):
-            names = {str(pk) for pk in batch}
+        for ids in _by_hundreds(self._rows(), "pk"):
+            names = {str(pk) for pk in ids}
             known = self._streams().filter(aggregate_id__in=names)
             strangers = names - set(known.values_list("aggregate_id", flat=True))
-            rows.filter(pk__in=strangers).delete()
+            self._rows().filter(pk__in=strangers).delete()
 
     def _rows(self) -> QuerySet[Row]:
         return QuerySet(self.model)
@@ -98,6 +97,15 @@ class Histories(Generic[Row]):
 
     def _streams(self) -> QuerySet[Stream]:
         return Stream.objects.filter(aggregate_type=self.aggregate_type)
+
+
+def _by_hundreds(rows: QuerySet[Any], name: str) -> Iterator[list[Any]]:
+    """This column of the rows, in its order. No read stays open, or SQLite could not be written."""
+    ordered = rows.order_by(name).values_list(name, flat=True)
+    found = list(ordered[:_MANY])
+    while found:
+        yield found
+        found = list(ordered.filter(**{f"{name}__gt": found[-1]})[:_MANY])
 
 
 def _sequence(row: Any) -> int:

@@ -7,12 +7,15 @@ from django.utils import timezone
 
 from payments.events.models import Delivery
 
+_Status = Delivery.Status
+_UNHEARD = (_Status.READY, _Status.LEASED, _Status.DEAD, _Status.PARKED)
+
 
 def as_of(handler: str) -> datetime:
-    """When the first event happened that this receiver still waits for; or now.
+    """When the first event happened that this receiver has not heard, waiting or given up; or now.
 
     Ask before reading: what is heard meanwhile may be in it, or not.
     """
-    waiting = Delivery.objects.filter(handler=handler, next_try_at__isnull=False)
-    first = waiting.aggregate(first=Min("event__timestamp"))["first"]
+    unheard = Delivery.objects.filter(handler=handler, status__in=_UNHEARD)
+    first = unheard.aggregate(first=Min("event__timestamp"))["first"]
     return first or timezone.now()

@@ -73,15 +73,15 @@ def undo_again(definition: Definition, payment_id: UUID | str, step: str) -> Non
     held = SagaRun.objects.select_for_update().filter(type=definition.type)
     for saga in held.filter(payment_id=payment_id, state=State.COMPENSATED):
         saga.steps.filter(name=step).update(state=StepState.SUCCEEDED)
-        saga.ended_at = None
+        saga.ended_at, saga.deadline = None, timezone.now() + definition.lasts
         turn_back(saga, f"{step} succeeded after all.")
 
 
-def take_back(saga: SagaRun, reason: str) -> None:
+def take_back(saga: SagaRun, definition: Definition, reason: str) -> None:
     """A promise that was kept is undone: what it stood on is gone. In the caller's transaction."""
     held = SagaRun.objects.select_for_update()
     if kept := held.filter(pk=saga.pk, state=State.COMPLETED).first():
-        kept.ended_at = None
+        kept.ended_at, kept.deadline = None, timezone.now() + definition.lasts
         turn_back(kept, reason)
 
 

@@ -37,6 +37,8 @@ SIGNALS = (
     signals.payment_cancelled,
     signals.payment_expired,
     signals.payment_refunded,
+    signals.refund_succeeded,
+    signals.refund_failed,
     signals.payment_status_changed,
     signals.dispute_won,
     signals.dispute_lost,
@@ -49,8 +51,8 @@ def follow(payment_id: UUID | str) -> None:
     """Something befell a payment that names a contract; in the caller's transaction."""
     saga = engine.start(PROCESSING, payment_id)
     payment = payment_with(saga.payment_id)
-    if payment.status in _GIVEN_BACK:
-        engine.take_back(saga, f"The payment is {payment.status}.")
+    if payment.status in _GIVEN_BACK or invoices.is_all_gone(payment):
+        engine.take_back(saga, PROCESSING, f"The payment is {payment.status}.")
     elif saga.is_cancelled and _is_still_had(payment):
         engine.undo_again(PROCESSING, payment.pk, "send")
     elif payment.status in _ALIVE and not saga.is_cancelled:

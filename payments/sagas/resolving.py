@@ -36,6 +36,9 @@ def cancel(*, saga_id: UUID, actor: str, reason: str) -> None:
         saga = SagaRun.objects.select_for_update().get(pk=saga_id)
         if saga.state not in (State.RUNNING, State.WAITING):
             raise InvalidTransition(f"This saga is {saga.state}: there is nothing to withdraw.")
+        definition = definition_of(saga)
+        if definition and definition.is_past_the_pivot(saga.current_step):
+            raise InvalidTransition("It is past undoing; refund the payment instead.")
         saga.is_cancelled, saga.reason = True, reason[:500]
         if saga.lease_token is None:
             saga.next_try_at = timezone.now()

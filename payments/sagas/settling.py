@@ -12,7 +12,7 @@ from payments import signals
 from payments.events import store
 from payments.events.signal import Aggregate, EventSignal
 from payments.models import SagaRun, SagaStep
-from payments.sagas.definition import Became, Deed, Definition, Heard, Step
+from payments.sagas.definition import Became, Deed, Definition, Heard, Kind, Step
 from payments.signals import SagaFacts
 
 log = structlog.get_logger(__name__)
@@ -114,7 +114,13 @@ def _after_undoing(how: Step, step: SagaStep, heard: Heard) -> datetime:
 
 
 def go_on(saga: SagaRun, definition: Definition) -> None:
-    """Turn to the next step; after the last the promise is kept."""
+    """Turn to the next step; after the last the promise is kept.
+
+    The pivot may have been awaited for weeks: what comes after it has its own time, and no wish to
+    withdraw that came too late is remembered.
+    """
+    if definition.steps[saga.current_step].kind is Kind.PIVOT:
+        saga.is_cancelled, saga.deadline = False, timezone.now() + definition.lasts
     saga.current_step += 1
     if saga.current_step == len(definition.steps):
         end(saga, State.COMPLETED, signals.saga_completed)

@@ -8,15 +8,19 @@ from django.db import transaction
 from django.db.models import QuerySet
 from django.utils import timezone
 
-from payments import signals
+from payments import ledger, signals
 from payments.errors import ContractRefused
 from payments.events import store
 from payments.models import Contract, Earning, Invoice, Payment
 from payments.models.contract import ALL_SHARES
 from payments.money import Money
+from payments.outcomes import ENDED
 from payments.services.contracts import fell_due, history_of, tell
 from payments.signals import EarningsFacts
 from payments.statuses import PaymentStatus
+
+_GIVEN_BACK = (PaymentStatus.REFUNDED, PaymentStatus.CHARGED_BACK)
+_PAID = {"paid_at__isnull": False}
 
 
 def allot(payment: Payment) -> Invoice | None:
@@ -26,8 +30,11 @@ def allot(payment: Payment) -> Invoice | None:
     """
     with transaction.atomic():
         contract = _contract_of(payment)
+        payment.refresh_from_db()  # as it is under the contract's lock
         if contract is None:
             return None
+        if payment.status in (*ENDED, *_GIVEN_BACK):
+            raise ContractRefused(f"The payment is {payment.status}: it pays nothing.")
         return _invoice_of(payment) or _keep(contract, payment, payment.amount)
 
 
@@ -66,9 +73,9 @@ def follow_refunds(payment: Payment) -> None:
     """What is left of a payment is shared out anew: earnings go back in proportion."""
     with transaction.atomic():
         contract = _paid_by(payment)
-        if contract is None:
-            return
         payment.refresh_from_db()
+        if contract is None or not Invoice.objects.filter(payment=payment, **_PAID).exists():
+            return
         known = payment.earnings.values_list("employee_id", "amount")
         if {each.employee_id: each.amount for each in _earnings(contract, payment)} != dict(known):
             _share_out(contract, payment)
@@ -82,12 +89,15 @@ def let_go(payment: Payment) -> None:
         invoice = _invoice_of(payment)
         if contract is None or invoice is None or _kept(payment):
             return
-        was_paid = invoice.paid_at is not None
-        _reopen(invoice)
-        if was_paid:
+        if invoice.paid_at:
             _share_out(contract, payment)
-            if invoice.due_on:
-                tell(signals.contract_payment_due, contract, invoice)
+            tell(signals.contract_payment_due, contract, invoice)
+        _reopen(invoice)
+
+
+def is_all_gone(payment: Payment) -> bool:
+    """Whether something was taken, and nothing of it is left."""
+    return bool(payment.amount_captured) and not _kept(payment)
 
 
 def _contract_of(payment: Payment) -> Contract | None:
@@ -121,10 +131,11 @@ def _invoice_of(payment: Payment) -> Invoice | None:
 
 
 def _kept(payment: Payment) -> int:
-    """What is left of it, in minor units."""
+    """What is left of it, in minor units: neither refunded nor taken back by a bank."""
     if payment.status == PaymentStatus.CHARGED_BACK:
         return 0
-    return payment.amount_captured - payment.amount_refunded
+    gone = payment.amount_refunded + ledger.taken_back(payment)
+    return max(0, payment.amount_captured - gone)
 
 
 def _keep(contract: Contract, payment: Payment, amount: int) -> Invoice:

@@ -225,7 +225,8 @@ def test_withdrawing_turns_back_between_steps_and_does_not_break_one_off() -> No
 def test_what_is_taken_is_not_withdrawn() -> None:
     saga = begun(Script(tell_run=[WAITS]))
     engine.advance(saga.pk)
-    resolving.cancel(saga_id=saga.pk, actor="user:1", reason="too late")
+    with pytest.raises(InvalidTransition, match="refund the payment"):
+        resolving.cancel(saga_id=saga.pk, actor="user:1", reason="too late")
     engine.nudge(saga.payment_id)
     assert engine.advance(saga.pk).state == "completed"
 

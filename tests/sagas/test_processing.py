@@ -13,6 +13,7 @@ from django.utils import timezone
 from pytest_django import Settings
 
 from payments import notifications, tasks
+from payments.errors import ContractRefused
 from payments.events import durable
 from payments.events.durable import Handler
 from payments.events.models import Delivery, StoredEvent
@@ -20,6 +21,7 @@ from payments.gateways.messages import DisputeStatus
 from payments.gateways.wire import Lost
 from payments.models import Contract, Earning, GatewayOperation, Invoice, Payment, SagaRun
 from payments.money import Money
+from payments.projections.contracts import balance_of
 from payments.sagas import purchase, resolving
 from payments.sagas.resolving import Verdict
 from payments.services import contracts, invoices, maintenance
@@ -178,6 +180,71 @@ def test_a_part_that_goes_back_takes_its_share_of_the_earnings_along() -> None:
     assert [each["kept"] for each in told("earnings.calculated")] == ["75.00", "67.50"]
 
 
+def test_a_second_part_that_goes_back_takes_its_share_along_as_well() -> None:
+    rented()
+    payment = heard(sent(), Outcome.SUCCEEDED)
+    heard(refunding(payment, 1_000), Outcome.SUCCEEDED, reference="R1")
+    work()
+    second = refunding(payment, 2_000)
+    work()
+    heard(second, Outcome.SUCCEEDED, reference="R2")
+    work()
+    assert earned() == (TAKEN - 3_000) // 4
+
+
+def test_what_a_bank_takes_back_in_part_is_earned_by_nobody() -> None:
+    made = rented()
+    payment = heard(sent(), Outcome.SUCCEEDED)
+    work()
+    disputed(payment, DisputeStatus.LOST, amount=4_000)
+    assert (work(), earned()) == ("completed", (TAKEN - 4_000) // 4)
+    heard(refunding(payment, TAKEN - 4_000), Outcome.SUCCEEDED, reference="R1")
+    assert (work(), earned(), contracts.balance(made)) == ("compensated", 0, AED)
+
+
+def test_a_wish_to_withdraw_that_came_too_late_gives_nothing_back_later() -> None:
+    rented()
+    operation = sent()
+    withdraw()
+    payment = heard(operation, Outcome.SUCCEEDED)
+    assert work() == "completed"
+    for status in (DisputeStatus.LOST, DisputeStatus.WON):
+        disputed(payment, status)
+        work()
+    assert SagaRun.objects.get(type="processing").state == "completed"
+    assert not GatewayOperation.objects.filter(kind="refund").exists()
+
+
+def test_nobody_earns_by_an_invoice_that_is_only_kept() -> None:
+    rented()
+    payment = create_payment(owner_id=OWNER, money=AED, contract="rent-7")
+    invoices.allot(payment)
+    invoices.follow_refunds(payment)
+    assert told("earnings.calculated") == []
+
+
+def test_no_invoice_is_kept_for_a_payment_that_has_ended() -> None:
+    rented()
+    operation = sent()
+    payment = heard(operation, Outcome.DECLINED)
+    with pytest.raises(ContractRefused):
+        invoices.allot(payment)
+    assert Invoice.objects.get().payment is None
+
+
+def test_what_is_taken_back_late_has_time_for_a_hiccup(monkeypatch: pytest.MonkeyPatch) -> None:
+    rented()
+    payment = heard(sent(), Outcome.SUCCEEDED)
+    work()
+    with later(days=60):
+        with monkeypatch.context() as broken:
+            broken.setattr(invoices, "let_go", lambda _: 1 / 0)
+            disputed(payment, DisputeStatus.LOST)
+            assert work() == "compensating"
+        with later(days=61):
+            assert work() == "compensated"
+
+
 def test_a_lost_dispute_takes_the_contract_back_and_one_that_is_won_pays_it_again() -> None:
     made = rented()
     payment = heard(sent(), Outcome.SUCCEEDED)
@@ -210,6 +277,8 @@ def test_what_was_paid_apart_leaves_no_trace_on_the_account() -> None:
     heard(refunding(payment, TAKEN), Outcome.SUCCEEDED, reference="R1")
     work()
     assert contracts.balance(made) == Money(1, "AED")
+    # Readers were told of what fell due, before it was made another amount.
+    assert balance_of(Contract.objects.select_related("balance").get()).money == AED
 
 
 # --- what cannot be settled

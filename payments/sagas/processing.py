@@ -90,8 +90,11 @@ def _collected(saga: SagaRun, _: SagaStep) -> Heard:
 
 
 def _settled(saga: SagaRun, _: SagaStep) -> Heard:
+    payment = payment_with(saga.payment_id)
+    if payment.status in _GIVEN_BACK:
+        return SUCCEEDED  # whatever its contract says: there is nothing to settle any more
     try:
-        invoices.settle(payment_with(saga.payment_id))
+        invoices.settle(payment)
     except ContractRefused as error:
         return Heard(Became.FAILED, error.detail)
     return SUCCEEDED

@@ -321,6 +321,15 @@ def test_what_cannot_be_settled_is_told_once_tried_again_and_then_a_persons_busi
     assert Payment.objects.get().status == "completed"
 
 
+def test_what_cannot_be_settled_and_is_refunded_is_nobodys_business() -> None:
+    rented("USD")
+    payment = heard(sent(), Outcome.SUCCEEDED)
+    assert work() == "waiting"
+    heard(refunding(payment, TAKEN), Outcome.SUCCEEDED, reference="R1")
+    assert work() == "compensated"
+    assert not Invoice.objects.filter(payment=payment).exists()
+
+
 def test_a_contract_that_is_written_down_late_is_settled_then() -> None:
     contracts.create_contract(
         owner_id=OWNER, reference="another", money=AED, starts_on=date(2026, 1, 1)

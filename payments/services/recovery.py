@@ -166,7 +166,8 @@ def look_up(
     """What the gateway says of an operation; an approval that waits for us is taken up at once.
 
     Some payers approve first and are charged by a second call of ours. It bears the operation's
-    own key, so it is the same call however often it is made.
+    own key, so it is the same call however often it is made. Where its answer is lost, the
+    operation is UNKNOWN from here on.
     """
     limit = timeout or gateway.timeout
     heard = operations.call(gateway, question_about(operation, gateway), limit)
@@ -174,9 +175,17 @@ def look_up(
         return heard
     approved = Handle(heard.reference, dict(operation.ids) | dict(heard.ids))
     taken = operations.call(gateway, Capture(operation.key, operation.money, approved), limit)
+    calls = heard.calls + taken.calls
     if taken.outcome is Outcome.NOT_SENT:
-        return replace(heard, calls=heard.calls + taken.calls)
-    return replace(taken, kind=None, calls=heard.calls + taken.calls)
+        return replace(heard, calls=calls)
+    told = replace(taken, kind=None, calls=calls)
+    return _doubted(operation, told) if told.outcome is Outcome.UNKNOWN else told
+
+
+def _doubted(operation: GatewayOperation, told: GatewayResult) -> GatewayResult:
+    """Our own call may have moved money: that is written down, whoever asked."""
+    operations.settle(operation, told, heard_from="answer")
+    return replace(told, calls=())
 
 
 def _page_of(

@@ -41,6 +41,13 @@ def moves_forward(operation: GatewayOperation, result: GatewayResult) -> bool:
     return told in FINAL_OUTCOMES or known == Outcome.UNKNOWN or told is Outcome.PENDING
 
 
+def brings_doubt(operation: GatewayOperation, result: GatewayResult, heard_from: str) -> bool:
+    """Whether a call of ours used what was done on the page, and its answer was lost."""
+    is_page = operation.is_open() and bool(operation.redirect_url)
+    is_lost = result.outcome is Outcome.UNKNOWN and heard_from == "answer"
+    return is_page and is_lost and operation.outcome != Outcome.UNKNOWN
+
+
 def _tells_of_another_try(operation: GatewayOperation, result: GatewayResult) -> bool:
     """On a page that lives: a card declined, or the next one that the provider is busy with."""
     code = result.failure.code if result.failure else ""

@@ -219,7 +219,9 @@ def settle(known: GatewayOperation, result: GatewayResult, *, heard_from: str) -
         difference = difference or news.excess_in(operation, result, outcomes.refundable(payment))
         if difference:
             outcomes.contradict(payment, operation, difference, heard_from)
-        elif news.moves_forward(operation, result):
+        elif news.moves_forward(operation, result) or news.brings_doubt(
+            operation, result, heard_from
+        ):
             before = operation.outcome
             _write_down(payment, operation, result, heard_from)
             outcomes.apply(payment, operation, result, heard_from, before)

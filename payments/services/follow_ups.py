@@ -16,7 +16,7 @@ from payments.models import GatewayOperation
 from payments.statuses import FailureCode, Outcome
 
 RETRY_SOON = timedelta(seconds=5)
-_UNKNOWN = (
+NOT_KNOWN_YET = (
     "What became of this at {} is not known yet. We are finding out; read the payment later,"
     " and do not do it again."
 )
@@ -85,7 +85,7 @@ def _settle_answer(operation: GatewayOperation, result: GatewayResult) -> None:
     except DatabaseError as error:
         # The provider has acted and we could not write it down: recovery will ask by our key.
         log.exception("answer_not_settled", operation_id=str(operation.id))
-        raise OutcomeUnknown(_UNKNOWN.format(operation.provider)) from error
+        raise OutcomeUnknown(NOT_KNOWN_YET.format(operation.provider)) from error
 
 
 def speak_plainly(result: GatewayResult, operation: GatewayOperation) -> None:
@@ -104,7 +104,7 @@ def speak_plainly(result: GatewayResult, operation: GatewayOperation) -> None:
             retry_after=result.retry_after or RETRY_SOON,
         )
     if outcome is Outcome.UNKNOWN:
-        raise OutcomeUnknown(_UNKNOWN.format(operation.provider))
+        raise OutcomeUnknown(NOT_KNOWN_YET.format(operation.provider))
     if outcome is Outcome.DECLINED:
         operation.refresh_from_db()
         raise PaymentDeclined(operation.failure_message or "The provider declined this.")

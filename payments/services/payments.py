@@ -14,6 +14,7 @@ from payments.errors import (
     InvalidAmount,
     InvalidTransition,
     NotSupported,
+    OutcomeUnknown,
     PaymentNotFound,
     ServiceUnavailable,
 )
@@ -25,8 +26,15 @@ from payments.models.subject import customer_digest
 from payments.money import Money
 from payments.routing import Route, candidates, demand_capability, taking_tokens
 from payments.services.charges import charge_for
-from payments.services.follow_ups import RETRY_SOON, AnotherMayTry, carry_out, handle_of
-from payments.services.recovery import ask_about, ask_if_in_doubt
+from payments.services.follow_ups import (
+    NOT_KNOWN_YET,
+    RETRY_SOON,
+    AnotherMayTry,
+    carry_out,
+    handle_of,
+)
+from payments.services.readers import ask_for_a_reader
+from payments.services.recovery import ask_about, is_in_doubt
 from payments.statuses import OperationKind, Outcome, PaymentStatus
 
 _ENDS_A_HOLD = (OperationKind.CAPTURE, OperationKind.VOID)
@@ -226,8 +234,8 @@ def _capturable(payment: Payment, money: Money | None) -> Money:
 def verify_payment(*, payment_id: UUID, transaction_ref: str) -> Payment:
     """Ask the provider about one of a payment's transactions, and apply the answer.
 
-    Raises PaymentNotFound when the transaction is not this payment's, ServiceUnavailable or
-    OutcomeUnknown when the provider cannot be asked now.
+    Raises PaymentNotFound when the transaction is not this payment's. When the provider cannot be
+    asked now: OutcomeUnknown where money may have moved and nobody knows, else ServiceUnavailable.
     """
     operations_of = GatewayOperation.objects.filter(payment_id=payment_id)
     operation = operations_of.filter(gateway_reference=transaction_ref).first()
@@ -238,20 +246,21 @@ def verify_payment(*, payment_id: UUID, transaction_ref: str) -> Payment:
 
 
 def _speak_of_lookup(outcome: Outcome | None, operation: GatewayOperation) -> None:
-    if outcome is None:
-        raise ServiceUnavailable(
-            f"{operation.provider} cannot be asked right now; nothing changed. Try again shortly.",
-            retry_after=RETRY_SOON,
-        )
+    if outcome is not None:
+        return
+    operation.refresh_from_db()
+    if is_in_doubt(operation):
+        raise OutcomeUnknown(NOT_KNOWN_YET.format(operation.provider))
+    raise ServiceUnavailable(
+        f"{operation.provider} cannot be asked right now; nothing changed. Try again shortly.",
+        retry_after=RETRY_SOON,
+    )
 
 
 def read_payment(*, payment_id: UUID) -> Payment:
-    """A payment as it is now; one in doubt is asked about first."""
+    """A payment as it is now; what is in doubt or due of it is asked about first."""
     payment = payment_with(payment_id)
-    if payment.current_operation is None or payment.outcome != Outcome.UNKNOWN:
-        return payment
-    ask_if_in_doubt(payment.current_operation)
-    return payment_with(payment_id)
+    return payment_with(payment_id) if ask_for_a_reader(payment) else payment
 
 
 def note_return(*, payment_id: UUID) -> Payment:

@@ -10,13 +10,10 @@ from datetime import datetime, timedelta
 
 import structlog
 from django.conf import settings
-from django.core.cache import cache
-from django.db import DatabaseError
 from django.db.models import F, QuerySet
 from django.utils import timezone
 
 from payments import lifecycle, operations, outcomes
-from payments.errors import DomainError
 from payments.events import context
 from payments.gateways.contract import Gateway
 from payments.gateways.messages import Capture, Failure, GatewayResult, Handle, Lookup
@@ -31,8 +28,6 @@ from payments.statuses import Contradiction, FailureCode, OperationKind, Outcome
 
 # A sweep's bound: what is left over is still due at the next.
 _AT_ONCE = 500
-_READERS_ASK_EVERY = 10
-_READERS_WAIT = timedelta(seconds=3)
 NOBODY_KNOWS = Difference(
     Contradiction.UNEXPECTED_NEWS, "what became of it", "no answer, however often it was asked for"
 )
@@ -145,28 +140,14 @@ def ask_about(operation: GatewayOperation, timeout: timedelta | None = None) -> 
     return heard.outcome
 
 
-def ask_if_in_doubt(operation: GatewayOperation) -> None:
-    """Somebody reads a payment whose outcome nobody knows: ask, though no check is due.
-
-    At most once in a while, and briefly: the reader waits, and is answered whatever becomes of it.
-    """
-    slot = int(timezone.now().timestamp()) // _READERS_ASK_EVERY
-    name = f"asked:{operation.key}:{slot}"
-    if not is_in_doubt(operation) or not cache.add(name, 1, _READERS_ASK_EVERY):
-        return
-    try:
-        ask_about(operation, _READERS_WAIT)
-    except (DomainError, DatabaseError):
-        log.exception("asking_for_a_reader_failed", operation_id=str(operation.id))
-
-
 def look_up(
     operation: GatewayOperation, gateway: Gateway, timeout: timedelta | None = None
 ) -> GatewayResult:
     """What the gateway says of an operation; an approval that waits for us is taken up at once.
 
     Some payers approve first and are charged by a second call of ours. It bears the operation's
-    own key, so it is the same call however often it is made.
+    own key, so it is the same call however often it is made. Where its answer is lost, the
+    operation is UNKNOWN from here on.
     """
     limit = timeout or gateway.timeout
     heard = operations.call(gateway, question_about(operation, gateway), limit)
@@ -174,9 +155,17 @@ def look_up(
         return heard
     approved = Handle(heard.reference, dict(operation.ids) | dict(heard.ids))
     taken = operations.call(gateway, Capture(operation.key, operation.money, approved), limit)
+    calls = heard.calls + taken.calls
     if taken.outcome is Outcome.NOT_SENT:
-        return replace(heard, calls=heard.calls + taken.calls)
-    return replace(taken, kind=None, calls=heard.calls + taken.calls)
+        return replace(heard, calls=calls)
+    told = replace(taken, kind=None, calls=calls)
+    return _doubted(operation, told) if told.outcome is Outcome.UNKNOWN else told
+
+
+def _doubted(operation: GatewayOperation, told: GatewayResult) -> GatewayResult:
+    """Our own call may have moved money: that is written down, whoever asked."""
+    operations.settle(operation, told, heard_from="answer")
+    return replace(told, calls=())
 
 
 def _page_of(

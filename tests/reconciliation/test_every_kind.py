@@ -5,7 +5,9 @@ from typing import Any
 
 import pytest
 
-from payments.models import Discrepancy, GatewayOperation, Payment, StoredEvent
+from payments.gateways import transport
+from payments.gateways.wire import WireRequest, WireResponse
+from payments.models import Discrepancy, GatewayCall, GatewayOperation, Payment, StoredEvent
 from tests.journeys.conftest import Merchant, eventually, sweep_after
 from tests.journeys.test_five_providers import (
     ALL,
@@ -43,6 +45,39 @@ def test_a_missed_webhook_is_healed_once(
     assert last.metadata["source"] == "reconciliation"
     assert kinds(reconciled(provider)) == []
     assert merchant.story(payment).count("completed") == 1
+
+
+@every_provider
+def test_what_was_paid_after_we_said_it_had_ended_is_healed(
+    merchant: Merchant, sandbox: SandboxProcess, provider: str
+) -> None:
+    payment = start(merchant, provider)
+    sandbox.put({"webhooks": {"enabled": False}}, provider)
+    sweep_after(minutes=45)
+    assert merchant.get(f"/{payment}")["status"] == "expired"
+    act(sandbox, provider, "approve")
+    if provider == "paypal":  # where we do not take what was approved too late
+        assert kinds(reconciled(provider)) == []
+        assert truth(sandbox, provider) == ("0.00", "0.00")
+        return
+    assert kinds(reconciled(provider, fix=False)) == [("missed_webhook", "would_heal")]
+    assert kinds(reconciled(provider)) == [("missed_webhook", "healed")]
+    assert merchant.get(f"/{payment}")["status"] == "completed"
+    assert kinds(reconciled(provider)) == []
+
+
+def test_a_page_whose_answer_was_lost_and_that_was_paid_after_all_is_healed(
+    merchant: Merchant, sandbox: SandboxProcess
+) -> None:
+    payment = merchant.create()
+    sandbox.put({"mode": "timeout_after_commit", "webhooks": {"enabled": False}})
+    assert merchant.process(payment).status_code == 504
+    sandbox.put({"mode": "up", "webhooks": {"enabled": False}})
+    sweep_after(minutes=45)
+    assert merchant.get(f"/{payment}")["outcome"] == "not_sent"
+    act(sandbox, "paytabs", "approve")
+    assert kinds(reconciled("paytabs")) == [("missed_webhook", "healed")]
+    assert merchant.get(f"/{payment}")["status"] == "completed"
 
 
 @every_provider
@@ -175,6 +210,36 @@ def test_what_they_do_not_know_waits_for_a_person(
     assert merchant.get(f"/{payment}")["status"] == "completed"
     report = reconciled(provider, later=timedelta(minutes=1))
     assert kinds(report) == [("unknown_to_provider", "known")]
+
+
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Where our questions went, log-ins apart."""
+    asked, send = [], transport.send
+
+    def sent(provider: str, request: WireRequest, timeout: timedelta) -> WireResponse:
+        asked.extend([request.url] if "/oauth2/" not in request.url else [])
+        return send(provider, request, timeout)
+
+    monkeypatch.setattr(transport, "send", sent)
+    return asked
+
+
+@every_provider
+def test_every_question_is_a_row_and_whoever_only_looks_writes_none(
+    merchant: Merchant, sandbox: SandboxProcess, provider: str, asked: list[str]
+) -> None:
+    paid(merchant, sandbox, provider)
+    sandbox.put({"webhooks": {"enabled": False}}, provider)
+    act(sandbox, provider, "refund")
+    for forget in (lambda: None, sandbox.reset):
+        forget()
+        before = GatewayCall.objects.count()
+        reconciled(provider, later=timedelta(minutes=1), fix=False)
+        assert (GatewayCall.objects.count(), bool(asked)) == (before, True)
+        asked.clear()
+        reconciled(provider, later=timedelta(minutes=1))
+        assert GatewayCall.objects.count() - before == len(asked), asked
 
 
 def everything_that_goes_well(merchant: Merchant, sandbox: SandboxProcess, provider: str) -> None:

@@ -6,6 +6,7 @@ from dataclasses import astuple
 from datetime import datetime
 from typing import Any
 
+from django.conf import settings
 from django.core.cache import cache
 from django.db import DatabaseError
 from django.db.models import Count, Min
@@ -14,11 +15,12 @@ from prometheus_client.core import Metric
 from prometheus_client.registry import Collector
 
 from monitoring.dashboard import concerns
-from monitoring.metrics import breaker_calls, read_now
+from monitoring.metrics import read_counter, read_now
 from payments.models import Delivery
 from payments.projections import figures
 from payments.projections.figures import Chosen, Tally
 from payments.projections.progress import as_of
+from payments.resilience import registry
 from payments.resilience.storage import BreakerState, Scope
 from payments.services import breakers
 from webhooks.models import PaymentWebhookEvent
@@ -26,6 +28,8 @@ from webhooks.models import PaymentWebhookEvent
 _KEPT_FOR = 30  # seconds: every process may be asked, and there may be years of figures
 _UNSETTLED = ("processing", "failed", "parked")
 _NOT_DONE = ("ready", "leased", "dead", "parked")
+_OUTCOMES = ("successes", "failures", "timeouts", "rejects")
+_LED_TO = {"open": "opens", "half_open": "half_opens", "closed": "closes"}
 _OPENNESS = {BreakerState.CLOSED: 0, BreakerState.HALF_OPEN: 0.5, BreakerState.OPEN: 1}
 
 
@@ -97,12 +101,22 @@ def _concerns() -> Iterable[Metric]:
 
 def _breakers() -> Iterable[Metric]:
     """Where each process has its own there is no one state: none is told."""
-    openness, calls = read_now("breaker_open"), breaker_calls()
+    openness = read_now("breaker_open")
+    calls, transitions = read_counter("breaker_calls"), read_counter("breaker_transitions")
     for breaker in breakers.all_breakers():
         now = breaker.statistics()
         if now.scope is not Scope.SHARED:
             continue
         openness.add_metric((now.name,), _OPENNESS[now.state])
-        for outcome in ("successes", "failures", "timeouts", "rejects"):
+        for outcome in _OUTCOMES:
             calls.add_metric((now.name, outcome), getattr(now.totals, outcome))
-    return openness, calls
+        for state, count in _LED_TO.items():
+            transitions.add_metric((now.name, state), getattr(now.totals, count))
+    return openness, calls, transitions, _store_of_breakers()
+
+
+def _store_of_breakers() -> Metric:
+    degraded = read_now("breaker_store_degraded")
+    is_away = settings.REDIS_URL and registry.is_degraded(settings.REDIS_URL)
+    degraded.add_metric((), 1 if is_away else 0)
+    return degraded

@@ -39,6 +39,15 @@ _READ: dict[str, tuple[str, tuple[str, ...]]] = {
     "event_delivery_oldest_seconds": ("For how long the oldest of them is due.", ()),
     "concerns": ("What waits for a person, counted up to 1000.", ("concern",)),
     "breaker_open": ("1 open, 0.5 half-open, 0 closed; shared breakers only.", ("breaker",)),
+    "breaker_store_degraded": (
+        "1 while the process that answers decides alone, because the breakers' Redis is away.",
+        (),
+    ),
+}
+# Shared breakers count for all processes, workers included.
+_COUNTED_BY_BREAKERS = {
+    "breaker_calls": ("Calls of shared breakers, by outcome.", "outcome"),
+    "breaker_transitions": ("Transitions of shared breakers, by the state they led to.", "to"),
 }
 
 
@@ -48,10 +57,10 @@ def read_now(name: str) -> GaugeMetricFamily:
     return GaugeMetricFamily(f"ballast_{name}", meaning, labels=labels)
 
 
-def breaker_calls() -> CounterMetricFamily:
-    """An empty counter: a shared breaker counts the calls of all processes, workers included."""
-    meaning = "Calls of shared breakers, by outcome."
-    return CounterMetricFamily("ballast_breaker_calls", meaning, labels=("breaker", "outcome"))
+def read_counter(name: str) -> CounterMetricFamily:
+    """An empty counter for what breakers have counted."""
+    meaning, label = _COUNTED_BY_BREAKERS[name]
+    return CounterMetricFamily(f"ballast_{name}", meaning, labels=("breaker", label))
 
 
 def counted() -> CollectorRegistry:

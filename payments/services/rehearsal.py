@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from heapq import heappop, heappush
+from uuid import UUID
 
 from django.db.models import QuerySet
 
@@ -12,12 +13,14 @@ from payments.resilience.controls import Orders
 from payments.resilience.memory import MemoryStore
 from payments.resilience.policy import Policy
 from payments.resilience.storage import Change, ChangeKind, Outcome, Permit, Reply
+from payments.statuses import Outcome as OperationOutcome
 
 _MICROSECOND = timedelta(microseconds=1)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _UNDISTURBED = Orders()
 _BAD = (Outcome.FAILURE, Outcome.TIMEOUT)
 _GOOD = (Outcome.SUCCESS, Outcome.EXCLUDED)
+_PLAYED = ("started_at", "duration", "outcome", "operation__outcome", "operation__payment")
 
 
 @dataclass(slots=True)
@@ -34,8 +37,9 @@ class Outage:
 class Findings:
     """What it would have done.
 
-    `saved` would have failed and were not sent, `lost` would have been good. Which a call is that
-    was refused when it was recorded, nobody knows.
+    `saved` would have failed and were not sent, `lost` would have been answered, be it with a
+    decline; `lost_payments` counts the payments among these whose operation succeeded. Which a
+    call is that was refused when it was recorded, nobody knows.
     """
 
     calls: int = 0
@@ -43,6 +47,7 @@ class Findings:
     refused_then: int = 0
     saved: int = 0
     lost: int = 0
+    lost_payments: int = 0
     first_at: datetime | None = None
     last_at: datetime | None = None
     outages: list[Outage] = field(default_factory=list)
@@ -61,6 +66,7 @@ class Rehearsal:
         self.findings = Findings()
         self._now = 0
         self._store = MemoryStore(name, policy.limits(), clock=lambda: self._now)
+        self._lost_payments: set[UUID] = set()
         self._under_way: list[tuple[int, int, Permit, Outcome, int]] = []
 
     def play(self, call: GatewayCall) -> None:
@@ -72,8 +78,7 @@ class Rehearsal:
         reply = self._heard(self._store.enter(_UNDISTURBED))
         outcome = Outcome(call.outcome)
         if reply.permit is None:
-            self.findings.saved += outcome in _BAD
-            self.findings.lost += outcome in _GOOD
+            self._refuse(call)
             return
         # Nobody knows how a call would have ended that was refused: it judges nothing.
         outcome = Outcome.IGNORED if outcome is Outcome.REFUSED else outcome
@@ -84,6 +89,14 @@ class Rehearsal:
         """Let the last calls end."""
         self._end_calls(before=None)
         return self.findings
+
+    def _refuse(self, call: GatewayCall) -> None:
+        found, operation = self.findings, call.operation
+        found.saved += call.outcome in _BAD
+        found.lost += call.outcome in _GOOD
+        if call.outcome in _GOOD and operation and operation.outcome == OperationOutcome.SUCCEEDED:
+            self._lost_payments.add(operation.payment_id)
+            found.lost_payments = len(self._lost_payments)
 
     def _end_calls(self, before: int | None) -> None:
         while self._under_way and (before is None or self._under_way[0][0] <= before):
@@ -118,11 +131,15 @@ class Rehearsal:
 def recorded(name: str, since: datetime | None) -> QuerySet[GatewayCall]:
     """The calls of one breaker that are still kept."""
     calls = GatewayCall.objects.filter(breaker=name).order_by("started_at")
+    calls = calls.select_related("operation").only(*_PLAYED)
     return calls.filter(started_at__gte=since) if since else calls
 
 
 def rehearse(calls: QuerySet[GatewayCall], rehearsal: Rehearsal) -> Iterator[int]:
-    """Play them all; answers, after each, how many that makes. Their number costs no memory."""
+    """Play them all; answers, after each, how many that makes.
+
+    Their number costs no memory, but for a name of each payment that would have been lost.
+    """
     for number, call in enumerate(calls.iterator(chunk_size=1000), 1):
         rehearsal.play(call)
         yield number

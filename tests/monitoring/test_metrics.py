@@ -21,15 +21,18 @@ from bench.chaos.settings import free_ports
 from config.counting import NAME, count_in
 from payments import tasks
 from payments.models import Delivery, Discrepancy
+from payments.resilience import registry
 from tests.callers import caller
 from tests.fakes import FakeTransport
 from tests.journeys.conftest import eventually
 from tests.payments.test_settle import AED, begin, new_payment, paid, settled
 from tests.projections.test_statistics import stats
+from tests.resilience.servers import CAN_SHARE, PrivateRedis
 from tests.webhooks.deliveries import deliver, news, open_page
 
 OUTSIDE = "203.0.113.7"
 TOKEN = "a-token-for-the-figures"
+A_BREAKER = frozenset({("breaker", "paytabs-create-page")})
 Figures = dict[tuple[str, frozenset[tuple[str, str]]], float]
 
 
@@ -188,6 +191,45 @@ def test_without_its_database_it_tells_what_it_has_counted() -> None:
     assert figure(found, "records_readable") == 0
     assert ("ballast_payments", frozenset()) not in found
     assert any(name.startswith("django_http_requests") for name, _ in found)
+
+
+@pytest.fixture(params=["redis-server"] if CAN_SHARE else [])
+def breakers_redis(
+    request: pytest.FixtureRequest, settings: Settings, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[PrivateRedis]:
+    """One that breakers share, and that a test may kill."""
+    with PrivateRedis(tmp_path_factory.mktemp(request.param)) as server:
+        settings.REDIS_URL = server.address
+        yield server
+
+
+@pytest.mark.django_db
+def test_transitions_of_breakers_are_counted_by_where_they_led(
+    breakers_redis: PrivateRedis,
+) -> None:
+    breaker = registry.get("paytabs-create-page")
+    breaker.open()
+    breaker.half_open()
+    breaker.open()
+    breaker.reset()
+    found = figures()
+    told = [
+        figure(found, "breaker_transitions_total", breaker="paytabs-create-page", to=state)
+        for state in ("open", "half_open", "closed")
+    ]
+    assert told == [2, 1, 1]
+
+
+@pytest.mark.django_db
+def test_breakers_without_their_redis_say_so_and_tell_no_state(
+    breakers_redis: PrivateRedis,
+) -> None:
+    degraded, state = "breaker_store_degraded", ("ballast_breaker_open", A_BREAKER)
+    before = figures()
+    breakers_redis.kill()
+    after = figures()
+    assert (figure(before, degraded), figure(after, degraded)) == (0, 1)
+    assert (state in before, state in after) == (True, False)
 
 
 # --- over several processes

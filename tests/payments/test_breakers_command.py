@@ -118,7 +118,9 @@ def test_other_thresholds_are_rehearsed_and_the_breaker_itself_is_left_alone() -
     assert "5 calls from 2026-11-21 03:00:00 to 2026-11-21 03:00:04:" in report
     assert "Times it would have opened: 1, for 0:00:02 in all." in report
     assert "2026-11-21 03:00:02  error-rate, and stayed open" in report
-    assert "Failing calls it would have spared: 1; good ones refused: 1." in report
+    assert "Failing calls it would have spared: 1.\n" in report
+    assert "would have refused: 1, declined ones included" in report
+    assert "payments among them that succeeded: 0." in report
     assert registry.get(NAME).statistics().totals.fires == 0
 
 

@@ -5,13 +5,15 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from hypothesis import given
 from hypothesis import strategies as st
 
 from payments.models import GatewayCall
 from payments.resilience.policy import Policy
 from payments.services.rehearsal import Findings, Outage, Rehearsal, recorded, rehearse
-from tests.factories import GatewayCallFactory
+from tests.factories import GatewayCallFactory, GatewayOperationFactory
 
 BEGIN = datetime(2026, 11, 21, 3, 0, tzinfo=UTC)
 NAME = "paytabs-create-page"
@@ -123,3 +125,30 @@ def test_the_recorded_calls_of_one_breaker_are_played_in_the_order_in_which_they
     found: Any = rehearsal.finish()
     assert numbers == [1, 2]
     assert (found.first_at, found.last_at) == (at(1), at(2.2))
+
+
+@pytest.mark.django_db
+def test_what_was_answered_with_a_decline_is_refused_and_no_payment_is_lost_by_it() -> None:
+    for second in (0, 1):
+        GatewayCallFactory.create(breaker=NAME, started_at=at(second), outcome="failure")
+    declined = GatewayOperationFactory.create(outcome="declined")
+    paid = GatewayOperationFactory.create(outcome="succeeded")
+    for second, operation in ((2, declined), (3, paid), (4, paid)):
+        GatewayCallFactory.create(
+            breaker=NAME, started_at=at(second), outcome="excluded", operation=operation
+        )
+    rehearsal = Rehearsal(NAME, BRISK)
+    assert len(list(rehearse(recorded(NAME, since=None), rehearsal))) == 5
+    found = rehearsal.finish()
+    assert (found.lost, found.lost_payments) == (3, 1)
+
+
+@pytest.mark.django_db
+def test_calls_are_read_together_with_what_became_of_them() -> None:
+    for second in range(5):
+        GatewayCallFactory.create(breaker=NAME, started_at=at(second), outcome="failure")
+    for second in (5, 6):
+        GatewayCallFactory.create(breaker=NAME, started_at=at(second))
+    with CaptureQueriesContext(connection) as queries:
+        list(rehearse(recorded(NAME, since=None), Rehearsal(NAME, BRISK)))
+    assert len(queries) == 1

@@ -9,31 +9,31 @@ import redis
 
 from payments.resilience.breaker import Breaker
 from payments.resilience.controls import Control, Mode
-from payments.resilience.memory import MemoryStore
 from payments.resilience.policy import Policy
-from payments.resilience.resilient import Link, ResilientStore
+from payments.resilience.resilient import Link
 from payments.resilience.shared import RedisStore
 from payments.resilience.storage import BreakerState, Outcome, Scope
 from tests.resilience.callers import Caller, Clock, Heard, WrittenControls, logged_in
-from tests.resilience.servers import PrivateRedis
+from tests.resilience.servers import CAN_SHARE, PrivateRedis
+from tests.resilience.stores import SHARED_STORES, shared_store
 
 CLOSED, OPEN, HALF_OPEN = BreakerState.CLOSED, BreakerState.OPEN, BreakerState.HALF_OPEN
 Join = Callable[..., Caller]
 
 
-@pytest.fixture
-def join(mortal_redis: PrivateRedis, prefix: str, clock: Clock, controls: WrittenControls) -> Join:
+@pytest.fixture(params=SHARED_STORES if CAN_SHARE else [])
+def join(
+    request: pytest.FixtureRequest,
+    mortal_redis: PrivateRedis,
+    prefix: str,
+    clock: Clock,
+    controls: WrittenControls,
+) -> Join:
     """One more process that shares the breaker, as far as a store can tell."""
 
     def joined(link: Link | None = None, **facts: Any) -> Caller:
         policy = Policy(**facts)
-        limits = policy.limits()
-        store = ResilientStore(
-            RedisStore("target", limits, mortal_redis.address, prefix, clock),
-            MemoryStore("target", limits, clock),
-            link or Link(clock.nanoseconds),
-            clock.nanoseconds,
-        )
+        store = shared_store(request.param, policy, mortal_redis.address, prefix, clock, link)
         return Caller(Breaker(store, policy, controls=controls, timer=clock.nanoseconds), clock)
 
     return joined
@@ -41,6 +41,12 @@ def join(mortal_redis: PrivateRedis, prefix: str, clock: Clock, controls: Writte
 
 def scope_of(caller: Caller) -> Scope:
     return caller.breaker.statistics().scope
+
+
+def kill(server: PrivateRedis, clock: Clock) -> None:
+    """And wait until nobody still believes what it said last."""
+    server.kill()
+    clock.go(0.1)
 
 
 def bring_back(server: PrivateRedis, clock: Clock) -> None:
@@ -57,11 +63,11 @@ def test_what_one_counts_the_other_sees(join: Join) -> None:
 
 
 def test_killed_calls_go_on_and_failures_still_open(
-    join: Join, mortal_redis: PrivateRedis, caplog: pytest.LogCaptureFixture
+    join: Join, mortal_redis: PrivateRedis, clock: Clock, caplog: pytest.LogCaptureFixture
 ) -> None:
     caller = join()
     caller.succeed()
-    mortal_redis.kill()
+    kill(mortal_redis, clock)
     caller.fail(10)
     assert caller.is_refused()
     assert scope_of(caller) is Scope.PROCESS
@@ -142,7 +148,7 @@ def test_an_open_circuit_is_carried_to_where_it_is_shared(
     caller, other = join(), join()
     caller.succeed()
     other.succeed()
-    mortal_redis.kill()
+    kill(mortal_redis, clock)
     caller.fail(10)
     clock.go(10)
     bring_back(mortal_redis, clock)

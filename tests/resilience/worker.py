@@ -10,15 +10,15 @@ from typing import Any
 from payments.resilience.breaker import Breaker, Passage
 from payments.resilience.errors import CallRefused
 from payments.resilience.policy import Policy
-from payments.resilience.shared import RedisStore
 from payments.resilience.signals import breaker_changed
 from tests.resilience.callers import Caller, Clock, Heard
+from tests.resilience.stores import shared_store
 
 
 class Worker:
     def __init__(self, address: str, prefix: str) -> None:
         self.clock, self.heard, policy = Clock(), Heard(), Policy()
-        store = RedisStore("target", policy.limits(), address, prefix, self.clock)
+        store = shared_store("batched", policy, address, prefix, self.clock)
         self.breaker = Breaker(store, policy, timer=self.clock.nanoseconds)
         self.caller = Caller(self.breaker, self.clock)
         self.held: list[Passage] = []

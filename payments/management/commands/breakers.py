@@ -186,7 +186,9 @@ def _in_words(found: Findings) -> Iterator[str]:
         until = f"for {_length(end - outage.opened_at)}" if outage.closed_at else "and stayed open"
         trials = f", {outage.failed_trials} failed trials" if outage.failed_trials else ""
         yield f"  {_second(outage.opened_at)}  {outage.reason}, {until}{trials}"
-    yield f"Failing calls it would have spared: {found.saved}; good ones refused: {found.lost}."
+    yield f"Failing calls it would have spared: {found.saved}."
+    refused = f"Answered calls it would have refused: {found.lost}, declined ones included;"
+    yield f"{refused} payments among them that succeeded: {found.lost_payments}."
 
 
 def _second(at: datetime) -> str:

@@ -26,6 +26,8 @@ END_OTHERS = (
     "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
     " WHERE datname = current_database() AND pid <> pg_backend_pid()"
 )
+# Who opens the web's door opens it in this process, whose own work may take its time.
+django_settings.DATABASE_TIMEOUT = None
 _TRUTH = "time to truth"
 _GROWING = ("payments_storedevent", "payments_posting", "payments_anchor")
 HISTORY = [AppendOnly(table) for table in _GROWING]
@@ -37,8 +39,6 @@ def django_db_modify_db_settings(tmp_path_factory: pytest.TempPathFactory) -> No
 
     SQLite's is a file, as in production: in memory, threads would share one connection's locks.
     """
-    # A live server shares this process, whose own work on a busy machine may take its time.
-    django_settings.DATABASE_TIMEOUT = None
     database = django_settings.DATABASES["default"]
     name: str | Path = f"test_ballast_{os.getpid()}"
     if database["ENGINE"].endswith("sqlite3"):

@@ -15,6 +15,7 @@ from payments.resilience.breaker import Breaker
 from payments.resilience.controls import Mode
 from payments.resilience.report import Statistics
 from payments.resilience.storage import BreakerState, Outcome, Scope
+from payments.resilience.window import Counts
 from payments.services.breakers import history_of
 
 STATE_COLOURS = {
@@ -118,9 +119,15 @@ class Card:
     @property
     def window(self) -> list[Bar]:
         """The calls of the rolling window, as shares of all."""
-        counts = self.now.rolling
-        kinds = {"good": counts.successes, "failed": counts.failures, "refused": counts.rejects}
+        kinds = _kinds_of(self.now.rolling)
         return list(_stacked(kinds, sum(kinds.values())))
+
+    @property
+    def pieces(self) -> list[list[Bar]]:
+        """The same piece by piece, the oldest first, as shares of the fullest one."""
+        pieces = [_kinds_of(counts) for counts in self.now.buckets]
+        fullest = max(sum(kinds.values()) for kinds in pieces)
+        return [list(_stacked(kinds, fullest)) for kinds in pieces]
 
     @property
     def calls_to_judgement(self) -> int:
@@ -132,6 +139,10 @@ def card_of(breaker: Breaker, orders: dict[str, BreakerControl]) -> Card:
     """`orders` by the name of their breaker."""
     order = orders.get(breaker.name)
     return Card(breaker.statistics(), order if order and order.version else None)
+
+
+def _kinds_of(counts: Counts) -> dict[str, int]:
+    return {"good": counts.successes, "failed": counts.failures, "refused": counts.rejects}
 
 
 def _stacked(kinds: dict[str, int], whole: int) -> Iterator[Bar]:

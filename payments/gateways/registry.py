@@ -1,5 +1,6 @@
 """Name → configured translator. A sixth provider is one file, and one line here."""
 
+from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
 
@@ -28,6 +29,11 @@ def gateway_named(name: str) -> Gateway:
     if facts is None or name not in TRANSLATORS:
         known = ", ".join(configured()) or "none"
         raise UnknownProvider(f"{name!r} is not connected here (connected: {known}).")
+    return gateway_with(name, facts)
+
+
+def gateway_with(name: str, facts: Mapping[str, Any]) -> Gateway:
+    """The translator of this name with these settings."""
     return _made(name, tuple(sorted((k, _frozen(v)) for k, v in facts.items())))
 
 

@@ -46,6 +46,7 @@ class Circuit:
             generation=self.generation,
             totals=replace(self.totals),
             rolling=replace(self.window.total),
+            buckets=self.window.buckets(),
             samples=self.window.samples(),
             probes=len(self.leases),
             good_probes=self.good_probes,

@@ -210,10 +210,17 @@ end
 function ask.read(now)
     now = at(now)
     drop_expired(now)
-    local samples, lifetime, rolling = {}, {}, {}
+    local samples, lifetime, rolling, pieces = {}, {}, {}, {}
     for index = 0, limits.buckets - 1 do
         for _, duration in ipairs(redis.call('LRANGE', KEYS[3 + index], 0, -1)) do
             samples[#samples + 1] = tonumber(duration)
+        end
+    end
+    for piece = 1, limits.buckets do
+        local counts = bucket_at(place(circuit.slot + piece))
+        pieces[piece] = {}
+        for i = 1, #COUNTS do
+            pieces[piece][i] = counts[COUNTS[i]]
         end
     end
     for i = 1, #TOTALS do
@@ -224,7 +231,7 @@ function ask.read(now)
     end
     local still_closed = circuit.state == CLOSED and now - circuit.since or 0
     return {
-        circuit.state, circuit.mode, circuit.generation, lifetime, rolling, samples,
+        circuit.state, circuit.mode, circuit.generation, lifetime, rolling, pieces, samples,
         redis.call('ZCARD', LEASES), circuit.good_probes, wait(now), now - circuit.first_used,
         circuit.closed_for + still_closed, now - circuit.since,
         circuit.failed_at > 0 and now - circuit.failed_at or -1,

@@ -30,6 +30,7 @@ class Statistics:
     generation: int
     totals: Totals
     rolling: Counts
+    buckets: tuple[Counts, ...]
     latency: Latency
     probes: int
     error_rate: float
@@ -54,6 +55,7 @@ def statistics_of(name: str, scope: Scope, policy: Policy, snapshot: Snapshot) -
         generation=snapshot.generation,
         totals=snapshot.totals,
         rolling=rolling,
+        buckets=snapshot.buckets,
         latency=_latency(snapshot),
         probes=snapshot.probes,
         error_rate=rolling.error_rate,

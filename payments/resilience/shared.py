@@ -102,8 +102,8 @@ class RedisStore(Store):
         self._ask("count_fallback", int(failed))
 
     def read(self) -> Snapshot:
-        state, mode, generation, totals, rolling, samples, *ages, failure_age = self._ask("read")
-        probes, good_probes, wait, age, closed_for, state_age = ages
+        state, mode, generation, totals, rolling, pieces, samples, *rest = self._ask("read")
+        probes, good_probes, wait, age, closed_for, state_age, failure_age = rest
         self._last_state = BreakerState(state.decode())
         return Snapshot(
             state=self._last_state,
@@ -111,6 +111,7 @@ class RedisStore(Store):
             generation=generation,
             totals=Totals(*totals),
             rolling=Counts(*rolling),
+            buckets=tuple(Counts(*piece) for piece in pieces),
             samples=tuple(sorted(samples)),
             probes=probes,
             good_probes=good_probes,

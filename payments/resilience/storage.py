@@ -115,6 +115,7 @@ class Snapshot:
     generation: int
     totals: Totals
     rolling: Counts
+    buckets: tuple[Counts, ...]
     samples: tuple[int, ...]
     probes: int
     good_probes: int

@@ -6,7 +6,7 @@ bucket's beginning is a whole window ago.
 
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 
 from payments.resilience.policy import Limits
 
@@ -116,6 +116,11 @@ class Window:
         self.ends_at = (slot + 1) * self._limits.bucket_width
         self.bucket = self._buckets[slot % self._limits.buckets]
         self.durations = self._durations[slot % self._limits.buckets]
+
+    def buckets(self) -> tuple[Counts, ...]:
+        """What was counted piece by piece, the oldest first."""
+        pieces = self._limits.buckets
+        return tuple(replace(self._buckets[(self.slot + n) % pieces]) for n in range(1, pieces + 1))
 
     def samples(self) -> tuple[int, ...]:
         """Every duration that was kept, shortest first."""

@@ -12,7 +12,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
-from payments.admin.breaker_cards import last_hour_of
+from payments.admin.breaker_cards import card_of, last_hour_of
 from payments.models import BreakerControl, GatewayCall, StoredEvent
 from payments.resilience import registry
 from payments.resilience.errors import CallRefused
@@ -119,6 +119,22 @@ def test_rates_stand_beside_their_thresholds(console: Client, settings: Any) -> 
 
 
 @pytest.mark.django_db(transaction=True)
+def test_the_window_is_drawn_piece_by_piece(console: Client) -> None:
+    call()
+    call()
+    call(error=OSError())
+    pieces = card_of(registry.get(NAME), {}).pieces
+    drawn = [(bar.kind, bar.count) for bars in pieces for bar in bars]
+    assert len(pieces) == 10
+    assert sum(count for kind, count in drawn if kind == "good") == 2
+    assert sum(count for kind, count in drawn if kind == "failed") == 1
+    window = page_of(console).partition('class="breaker-window"')[2].partition("</svg>")[0]
+    assert 'viewBox="0 0 10 100"' in window
+    assert window.count('class="is-good"') >= 1
+    assert window.count('class="is-failed"') == 1
+
+
+@pytest.mark.django_db
 def test_its_history_tells_who_did_what_when_and_why(console: Client) -> None:
     open_by_failures()
     console.post(deed("reset"), {"reason": "They say it is mended"})

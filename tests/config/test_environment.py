@@ -180,6 +180,10 @@ _CIRCUIT_BREAKER = {
 }
 _STRIPE = {"STRIPE_SECRET_KEY": "sk", "STRIPE_WEBHOOK_SECRET": "w"}
 _PAYSTACK = {"PAYSTACK_SECRET_KEY": "sk"}
+_PAYTABS = {"PAYTABS_PROFILE_ID": "7", "PAYTABS_SERVER_KEY": "k"}
+_PAYTABS_BREAKERS = (
+    "PAYTABS, PAYTABS_CREATE_PAGE, PAYTABS_VERIFY, PAYTABS_CAPTURE, PAYTABS_VOID, PAYTABS_REFUND"
+)
 
 
 def _policies(settings: Settings, **told: str) -> Callable[[str], Policy]:
@@ -221,12 +225,28 @@ def test_a_providers_timeout_wins_over_the_one_of_all(settings: Settings) -> Non
     assert settings.PROVIDERS["paystack"]["timeout"] == timedelta(seconds=20)
 
 
-def test_a_breaker_of_a_provider_that_is_not_connected_is_a_mistake() -> None:
-    env = Environment({"STRIP_CIRCUIT_BREAKER_TIMEOUT": "1"})
-    breakers.policies(env, ["stripe"])
-    assert env.problems == [
-        "STRIP_CIRCUIT_BREAKER_*: begins with no provider that is connected here"
-    ]
+@pytest.mark.parametrize(
+    ("variable", "problem"),
+    [
+        ("STRIP_CIRCUIT_BREAKER_TIMEOUT", "begins with no provider that is connected here"),
+        (
+            "PAYTABS_CREATE_CIRCUIT_BREAKER_TIMEOUT",
+            "is for no breaker; it may begin with " + _PAYTABS_BREAKERS,
+        ),
+        (
+            "PAYSTACK_VERIFY_CIRCUIT_BREAKER_TIMEOUT",
+            "TIMEOUT is longer than PAYSTACK_TIMEOUT, which ends every attempt",
+        ),
+        (
+            "PAYSTACK_CIRCUIT_BREAKER_TIMEOUT",
+            "TIMEOUT is longer than PAYSTACK_TIMEOUT, which ends every attempt",
+        ),
+    ],
+)
+def test_a_breakers_setting_that_would_do_nothing_is_a_mistake(variable: str, problem: str) -> None:
+    env = Environment(_PAYSTACK | _PAYTABS | {"PAYSTACK_TIMEOUT": "5000", variable: "5001"})
+    breakers.policies(env, providers.configured(env))
+    assert env.problems == [f"{variable.removesuffix('TIMEOUT')}*: {problem}"]
 
 
 def test_a_provider_without_credentials_is_not_there() -> None:

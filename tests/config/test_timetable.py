@@ -59,7 +59,7 @@ def test_a_sweep_that_the_next_one_overtook_is_not_done() -> None:
 
 def sent() -> list[tuple[str, list[Any]]]:
     """The tasks that wait in the broker and their arguments; they are taken out."""
-    found = []
+    found: list[tuple[str, list[Any]]] = []
     with app.connection_for_read() as connection, connection.SimpleQueue("celery") as queue:
         while True:
             try:

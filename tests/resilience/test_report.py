@@ -94,6 +94,20 @@ def test_it_says_over_whom_its_numbers_hold(caller: Caller, request: pytest.Fixt
     assert caller.breaker.statistics().scope is expected
 
 
+def test_the_window_is_told_piece_by_piece_too(caller: Caller, clock: Clock) -> None:
+    caller.fail(2)
+    clock.go(3)
+    caller.succeed(3)
+    clock.go(6)
+    caller.fail()
+    now = caller.breaker.statistics()
+    told = [(counts.failures, counts.successes) for counts in now.buckets]
+    assert told == [(2, 0), (0, 0), (0, 0), (0, 3), *[(0, 0)] * 5, (1, 0)]
+    clock.go(1)
+    told = [(counts.failures, counts.successes) for counts in caller.breaker.statistics().buckets]
+    assert told == [(0, 0), (0, 0), (0, 3), *[(0, 0)] * 5, (1, 0), (0, 0)]
+
+
 @given(st.lists(st.integers(0, 10**7), min_size=1, max_size=300), st.integers(1, 100))
 def test_a_rank_is_a_sample_with_enough_below(samples: list[int], percentile: int) -> None:
     ordered = sorted(samples)

@@ -19,7 +19,7 @@ from payments.errors import (
     ServiceUnavailable,
 )
 from payments.models import Payment, SagaRun, SagaStep
-from payments.outcomes import ENDED
+from payments.outcomes import ENDED, refundable
 from payments.sagas.definition import SUCCEEDED, Became, Definition, Heard, Kind, Step, define
 from payments.services import invoices, refunds
 from payments.services import payments as service
@@ -90,6 +90,8 @@ def give_back(saga: SagaRun, step: SagaStep) -> Heard:
     if payment.status in (*ENDED, PaymentStatus.REFUNDED, PaymentStatus.CHARGED_BACK):
         return SUCCEEDED
     if payment.status in PAID:
+        if not refundable(payment).amount:
+            return Heard(Became.UNKNOWN, "Not yet given back.")
         return _spoken(lambda: refunds.refund_payment(payment_id=payment.pk, reason="undone"))
     heard = _spoken(lambda: service.cancel_payment(payment_id=payment.pk))
     is_released = _payment_of(saga).status in ENDED

@@ -390,6 +390,16 @@ def test_a_page_that_is_open_is_not_withdrawn_and_what_is_paid_there_is_settled(
     assert work() == "completed"
 
 
+def test_a_refund_that_is_under_way_is_waited_for_and_spends_no_attempt() -> None:
+    rented()
+    payment = heard(sent(), Outcome.SUCCEEDED)
+    refund = refunding(payment, TAKEN)
+    saga = SagaRun.objects.get()
+    assert purchase.give_back(saga, saga.steps.get(index=0)).became == "unknown"
+    heard(refund, Outcome.SUCCEEDED, reference="R1")
+    assert purchase.give_back(saga, saga.steps.get(index=0)).became == "succeeded"
+
+
 # --- purchases: both roads agree
 
 

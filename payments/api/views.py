@@ -236,9 +236,8 @@ class RefundsView(PaymentsApi):
 
     @extend_schema(responses=RefundSerializer(many=True))
     def list(self, request: Request, payment_id: UUID) -> Response:
-        """The payment's refunds, newest first."""
-        made = Refund.objects.filter(payment=self.payment(payment_id))
-        return self.page_of(made.select_related("operation"), RefundSerializer)
+        """The payment's refunds, newest first; a provider is asked first about those in doubt."""
+        return self.page_of(refunds.refunds_of(self.payment(payment_id)), RefundSerializer)
 
     def _answered(self, refund: Refund) -> Response:
         return Response(RefundSerializer(refund).data, status=201)

@@ -33,7 +33,8 @@ from payments.services.follow_ups import (
     carry_out,
     handle_of,
 )
-from payments.services.recovery import ask_about, ask_if_in_doubt, is_in_doubt
+from payments.services.readers import ask_for_a_reader
+from payments.services.recovery import ask_about, is_in_doubt
 from payments.statuses import OperationKind, Outcome, PaymentStatus
 
 _ENDS_A_HOLD = (OperationKind.CAPTURE, OperationKind.VOID)
@@ -257,12 +258,9 @@ def _speak_of_lookup(outcome: Outcome | None, operation: GatewayOperation) -> No
 
 
 def read_payment(*, payment_id: UUID) -> Payment:
-    """A payment as it is now; one in doubt is asked about first."""
+    """A payment as it is now; what is in doubt or due of it is asked about first."""
     payment = payment_with(payment_id)
-    if payment.current_operation is None or payment.outcome != Outcome.UNKNOWN:
-        return payment
-    ask_if_in_doubt(payment.current_operation)
-    return payment_with(payment_id)
+    return payment_with(payment_id) if ask_for_a_reader(payment) else payment
 
 
 def note_return(*, payment_id: UUID) -> Payment:

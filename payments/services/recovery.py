@@ -10,13 +10,10 @@ from datetime import datetime, timedelta
 
 import structlog
 from django.conf import settings
-from django.core.cache import cache
-from django.db import DatabaseError
 from django.db.models import F, QuerySet
 from django.utils import timezone
 
 from payments import lifecycle, operations, outcomes
-from payments.errors import DomainError
 from payments.events import context
 from payments.gateways.contract import Gateway
 from payments.gateways.messages import Capture, Failure, GatewayResult, Handle, Lookup
@@ -31,8 +28,6 @@ from payments.statuses import Contradiction, FailureCode, OperationKind, Outcome
 
 # A sweep's bound: what is left over is still due at the next.
 _AT_ONCE = 500
-_READERS_ASK_EVERY = 10
-_READERS_WAIT = timedelta(seconds=3)
 NOBODY_KNOWS = Difference(
     Contradiction.UNEXPECTED_NEWS, "what became of it", "no answer, however often it was asked for"
 )
@@ -143,21 +138,6 @@ def ask_about(operation: GatewayOperation, timeout: timedelta | None = None) -> 
         operations.keep_calls(operation, heard.calls)
     _put_off_if_ended(operation, gateway)
     return heard.outcome
-
-
-def ask_if_in_doubt(operation: GatewayOperation) -> None:
-    """Somebody reads a payment whose outcome nobody knows: ask, though no check is due.
-
-    At most once in a while, and briefly: the reader waits, and is answered whatever becomes of it.
-    """
-    slot = int(timezone.now().timestamp()) // _READERS_ASK_EVERY
-    name = f"asked:{operation.key}:{slot}"
-    if not is_in_doubt(operation) or not cache.add(name, 1, _READERS_ASK_EVERY):
-        return
-    try:
-        ask_about(operation, _READERS_WAIT)
-    except (DomainError, DatabaseError):
-        log.exception("asking_for_a_reader_failed", operation_id=str(operation.id))
 
 
 def look_up(

@@ -2,6 +2,8 @@
 
 from uuid import UUID
 
+from django.db.models import QuerySet
+
 from payments import ledger, lifecycle, operations, outcomes
 from payments.errors import InvalidAmount, InvalidTransition
 from payments.gateways.messages import Refund as RefundOrder
@@ -10,6 +12,7 @@ from payments.models import GatewayOperation, IdempotencyKey, Payment, Refund
 from payments.money import Money
 from payments.routing import demand_capability
 from payments.services.follow_ups import carry_out, handle_of
+from payments.services.readers import ask_for_a_reader
 from payments.statuses import OperationKind, PaymentStatus
 
 _PAID = (PaymentStatus.COMPLETED, PaymentStatus.PARTIALLY_REFUNDED)
@@ -66,3 +69,10 @@ def _taken(payment: Payment) -> Money:
 def refund_of(operation: GatewayOperation) -> Refund:
     """The refund that an operation carries out."""
     return Refund.objects.select_related("operation", "payment").get(operation=operation)
+
+
+def refunds_of(payment: Payment) -> QuerySet[Refund]:
+    """A payment's refunds; what is in doubt or due of them is asked about first."""
+    if payment.refund_pending:
+        ask_for_a_reader(payment)
+    return Refund.objects.filter(payment=payment).select_related("operation")

@@ -5,6 +5,7 @@ How long the truth takes, by the clock of the world, is shown at the end of the 
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 import pytest
@@ -96,6 +97,44 @@ def test_a_follow_up_whose_answer_is_lost_has_one_effect(
     assert Payment.objects.get(pk=payment).refund_pending == 0
     assert GatewayOperation.objects.filter(kind=kind).count() == 1
     assert not Discrepancy.objects.exists()
+
+
+@pytest.mark.parametrize(("provider", "kind", "status", "money"), FOLLOW_UPS)
+def test_who_reads_a_payment_learns_what_became_of_its_follow_up(
+    merchant: Merchant,
+    sandbox: SandboxProcess,
+    provider: str,
+    kind: str,
+    status: str,
+    money: tuple[str, str],
+) -> None:
+    facts = {} if kind == "refund" else {"capture": "manual"}
+    payment = paid(merchant, sandbox, provider, **facts)
+    lose_the_answer(sandbox, provider, lambda: merchant.post(f"/{payment}/{PATH[kind]}"))
+    assert merchant.get(f"/{payment}")["status"] == status
+    assert truth(sandbox, provider) == money
+
+
+def test_who_reads_the_refunds_learns_what_became_of_them(
+    merchant: Merchant, sandbox: SandboxProcess
+) -> None:
+    payment = paid(merchant, sandbox, "stripe")
+    for amount in ("25.50", "100.00"):
+        refund = partial(merchant.post, f"/{payment}/refunds", {"amount": amount})
+        lose_the_answer(sandbox, "stripe", refund)
+    told = merchant.get(f"/{payment}/refunds")["results"]
+    assert [each["status"] for each in told] == ["succeeded", "succeeded"]
+
+
+def test_who_reads_a_payment_learns_what_was_paid_on_a_page_that_is_due(
+    merchant: Merchant, sandbox: SandboxProcess
+) -> None:
+    payment = start(merchant, "stripe")
+    sandbox.put(SILENT, "stripe")
+    act(sandbox, "stripe", "approve")
+    assert merchant.get(f"/{payment}")["status"] == "requires_action"
+    with time_machine.travel(timezone.now() + timedelta(minutes=2), tick=True):
+        assert merchant.get(f"/{payment}")["status"] == "completed"
 
 
 @pytest.mark.parametrize(("provider", "is_paid"), CHARGES)

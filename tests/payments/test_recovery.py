@@ -11,6 +11,7 @@ from celery.exceptions import SoftTimeLimitExceeded
 from django.core.management import CommandError, call_command
 from django.test import Client
 from django.utils import timezone
+from pytest_django import DjangoAssertNumQueries
 
 from payments import operations, tasks
 from payments.gateways.messages import GatewayResult
@@ -437,6 +438,23 @@ def test_readers_ask_no_more_often_than_every_ten_seconds_and_are_always_answere
     clock.shift(timedelta(seconds=11))
     api.get(f"/payments/v2/{payment}")
     assert provider.count("query") == 2
+
+
+def test_to_read_a_payment_costs_one_question_more_while_its_end_is_not_known(
+    api: Client,
+    provider: FakeTransport,
+    clock: time_machine.Traveller,
+    django_assert_num_queries: DjangoAssertNumQueries,
+) -> None:
+    payment = started(api)
+    api.get(f"/payments/v2/{payment}")
+    with django_assert_num_queries(4):  # the key, may they see it, the payment, what is awaited
+        api.get(f"/payments/v2/{payment}")
+    clock.shift(timedelta(minutes=1))
+    provider.replies["query"] = found("A")
+    assert api.get(f"/payments/v2/{payment}").json()["status"] == "completed"
+    with django_assert_num_queries(3):
+        api.get(f"/payments/v2/{payment}")
 
 
 def test_what_nobody_can_answer_is_handed_to_a_person_once(

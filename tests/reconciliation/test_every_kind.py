@@ -46,6 +46,39 @@ def test_a_missed_webhook_is_healed_once(
 
 
 @every_provider
+def test_what_was_paid_after_we_said_it_had_ended_is_healed(
+    merchant: Merchant, sandbox: SandboxProcess, provider: str
+) -> None:
+    payment = start(merchant, provider)
+    sandbox.put({"webhooks": {"enabled": False}}, provider)
+    sweep_after(minutes=45)
+    assert merchant.get(f"/{payment}")["status"] == "expired"
+    act(sandbox, provider, "approve")
+    if provider == "paypal":  # where we do not take what was approved too late
+        assert kinds(reconciled(provider)) == []
+        assert truth(sandbox, provider) == ("0.00", "0.00")
+        return
+    assert kinds(reconciled(provider, fix=False)) == [("missed_webhook", "would_heal")]
+    assert kinds(reconciled(provider)) == [("missed_webhook", "healed")]
+    assert merchant.get(f"/{payment}")["status"] == "completed"
+    assert kinds(reconciled(provider)) == []
+
+
+def test_a_page_whose_answer_was_lost_and_that_was_paid_after_all_is_healed(
+    merchant: Merchant, sandbox: SandboxProcess
+) -> None:
+    payment = merchant.create()
+    sandbox.put({"mode": "timeout_after_commit", "webhooks": {"enabled": False}})
+    assert merchant.process(payment).status_code == 504
+    sandbox.put({"mode": "up", "webhooks": {"enabled": False}})
+    sweep_after(minutes=45)
+    assert merchant.get(f"/{payment}")["outcome"] == "not_sent"
+    act(sandbox, "paytabs", "approve")
+    assert kinds(reconciled("paytabs")) == [("missed_webhook", "healed")]
+    assert merchant.get(f"/{payment}")["status"] == "completed"
+
+
+@every_provider
 def test_what_is_stuck_is_healed(
     merchant: Merchant, sandbox: SandboxProcess, provider: str
 ) -> None:

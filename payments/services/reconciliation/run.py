@@ -28,9 +28,10 @@ from payments.services.reconciliation import queue
 from payments.services.reconciliation.findings import SOURCE, Deed, Finding, Report
 from payments.services.reconciliation.judging import agrees, judged
 from payments.services.reconciliation.matching import Known
+from payments.services.reconciliation.ours import OPEN, begun_by_us
 from payments.services.reconciliation.strangers import finding_in, moved_money
 from payments.services.recovery import StopErrors, look_up, question_about
-from payments.statuses import OPEN_OUTCOMES, Outcome
+from payments.statuses import Outcome
 
 # No provider's list spans more at once.
 _LONGEST = timedelta(days=31)
@@ -38,7 +39,6 @@ _AT_ONCE = 200
 MOST_PAGES = 1000
 # Longer than from one daily run to the next, so that one that failed is made good.
 USUAL_PERIOD = timedelta(days=2)
-_OPEN = Q(outcome__isnull=True) | Q(outcome__in=sorted(OPEN_OUTCOMES))
 log = structlog.get_logger(__name__)
 
 
@@ -116,19 +116,22 @@ class Reconciliation:
             for page in self._pages():
                 self._hold(page)
                 yield self.report
-            yield from self._ask_about(_OPEN)
+            yield from self._ask_about(OPEN)
             self._keep_foreign()
-            yield from self._ask_about(~_OPEN)
+            yield from self._ask_about(~OPEN)
             self._tell_what_was_unanswered()
             yield self.report
 
     def _blind_spots(self) -> Iterator[str]:
         gateway, until = self._gateway, self._period.until
-        if Capability.LIST not in gateway.capabilities and self._exported is None:
+        if not self._has_list():
             yield f"what {gateway.name} did under no name of ours: it has no list"
         if gateway.list_lag and until > timezone.now() - gateway.list_lag:
             hours = gateway.list_lag // timedelta(hours=1)
             yield f"what {gateway.name} did of late: its list may be {hours} hours behind"
+
+    def _has_list(self) -> bool:
+        return self._exported is not None or Capability.LIST in self._gateway.capabilities
 
     def _pages(self) -> Iterator[Page]:
         if self._exported is not None:
@@ -170,16 +173,8 @@ class Reconciliation:
             operations.keep_calls(operation, calls)
 
     def _ours(self) -> QuerySet[GatewayOperation]:
-        """What may have moved money in this time; what is being sent right now is left alone."""
-        sent = Q(outcome__isnull=False) | Q(deadline_at__lte=timezone.now())
-        ours = GatewayOperation.objects.filter(
-            sent,
-            _OPEN | Q(outcome=Outcome.SUCCEEDED),
-            provider=self._gateway.name,
-            started_at__gte=self._period.since,
-            started_at__lt=self._period.until,
-        )
-        return ours.select_related("payment", "parent").order_by("started_at")
+        name, period = self._gateway.name, self._period
+        return begun_by_us(name, period.since, period.until, has_list=self._has_list())
 
     def _hold(self, page: Page) -> None:
         known = Known(self._gateway.name, page.events)

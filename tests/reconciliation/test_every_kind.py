@@ -5,7 +5,9 @@ from typing import Any
 
 import pytest
 
-from payments.models import Discrepancy, GatewayOperation, Payment, StoredEvent
+from payments.gateways import transport
+from payments.gateways.wire import WireRequest, WireResponse
+from payments.models import Discrepancy, GatewayCall, GatewayOperation, Payment, StoredEvent
 from tests.journeys.conftest import Merchant, eventually, sweep_after
 from tests.journeys.test_five_providers import (
     ALL,
@@ -208,6 +210,36 @@ def test_what_they_do_not_know_waits_for_a_person(
     assert merchant.get(f"/{payment}")["status"] == "completed"
     report = reconciled(provider, later=timedelta(minutes=1))
     assert kinds(report) == [("unknown_to_provider", "known")]
+
+
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Where our questions went, log-ins apart."""
+    asked, send = [], transport.send
+
+    def sent(provider: str, request: WireRequest, timeout: timedelta) -> WireResponse:
+        asked.extend([request.url] if "/oauth2/" not in request.url else [])
+        return send(provider, request, timeout)
+
+    monkeypatch.setattr(transport, "send", sent)
+    return asked
+
+
+@every_provider
+def test_every_question_is_a_row_and_whoever_only_looks_writes_none(
+    merchant: Merchant, sandbox: SandboxProcess, provider: str, asked: list[str]
+) -> None:
+    paid(merchant, sandbox, provider)
+    sandbox.put({"webhooks": {"enabled": False}}, provider)
+    act(sandbox, provider, "refund")
+    for forget in (lambda: None, sandbox.reset):
+        forget()
+        before = GatewayCall.objects.count()
+        reconciled(provider, later=timedelta(minutes=1), fix=False)
+        assert (GatewayCall.objects.count(), bool(asked)) == (before, True)
+        asked.clear()
+        reconciled(provider, later=timedelta(minutes=1))
+        assert GatewayCall.objects.count() - before == len(asked), asked
 
 
 def everything_that_goes_well(merchant: Merchant, sandbox: SandboxProcess, provider: str) -> None:

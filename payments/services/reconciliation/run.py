@@ -243,7 +243,8 @@ class Reconciliation:
             heard = operations.call(gateway, question, gateway.timeout)
         if heard.outcome is Outcome.UNKNOWN and self._is_missing(operation):
             by_key = replace(question, handle=Handle(), parent=Handle())
-            return operations.call(gateway, by_key, gateway.timeout)
+            again = operations.call(gateway, by_key, gateway.timeout)
+            return replace(again, calls=heard.calls + again.calls)
         return heard
 
     def _is_missing(self, operation: GatewayOperation) -> bool:
@@ -269,8 +270,15 @@ class Reconciliation:
             for event in batch:
                 if operation := known.about(event):
                     self._in_doubt.add(operation.pk)
-                elif found := finding_in(self._gateway, event, known.charge_of(event)):
-                    self._keep(found)
+                else:
+                    self._judge_foreign(event, known.charge_of(event))
+
+    def _judge_foreign(self, event: GatewayEvent, charge: GatewayOperation | None) -> None:
+        calls: list[GatewayCallFacts] = []
+        found = finding_in(self._gateway, event, charge, calls)
+        self._keep_calls(charge, calls)
+        if found:
+            self._keep(found)
 
     def _keep(self, finding: Finding) -> None:
         self.report.held["foreign"] += 1

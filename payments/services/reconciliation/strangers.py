@@ -2,7 +2,13 @@
 
 from payments import operations
 from payments.gateways.contract import Gateway
-from payments.gateways.messages import GatewayEvent, GatewayResult, Handle, Lookup
+from payments.gateways.messages import (
+    GatewayCallFacts,
+    GatewayEvent,
+    GatewayResult,
+    Handle,
+    Lookup,
+)
 from payments.models import GatewayOperation
 from payments.money import Money
 from payments.news import Difference
@@ -18,15 +24,19 @@ def moved_money(told: GatewayResult | None) -> bool:
 
 
 def finding_in(
-    gateway: Gateway, event: GatewayEvent, charge: GatewayOperation | None
+    gateway: Gateway,
+    event: GatewayEvent,
+    charge: GatewayOperation | None,
+    calls: list[GatewayCallFacts],
 ) -> Finding | None:
     """The difference that it makes; `charge` is the one of ours that it was made of, if any.
 
-    May ask the provider, so it must be called outside any transaction.
+    May ask the provider, so it must be called outside any transaction. Adds to `calls` what was
+    tried.
     """
     kind = kind_of(event, charge)
     if charge and kind in FOLLOW_UPS:
-        money = _money_of(gateway, event, charge)
+        money = _money_of(gateway, event, charge, calls)
         return of_operation(charge, _follow_up(kind, event, money), money)
     money = event.result.money if event.result else None
     if kind is OperationKind.REFUND:
@@ -51,7 +61,12 @@ def _follow_up(kind: OperationKind, event: GatewayEvent, money: Money | None) ->
     return Difference(Contradiction.UNEXPECTED_NEWS, "nothing more", heard)
 
 
-def _money_of(gateway: Gateway, event: GatewayEvent, charge: GatewayOperation) -> Money | None:
+def _money_of(
+    gateway: Gateway,
+    event: GatewayEvent,
+    charge: GatewayOperation,
+    calls: list[GatewayCallFacts],
+) -> Money | None:
     """Where a list names no currency, its own page does, for who knows that of the charge."""
     told = event.result
     if told is None:
@@ -60,4 +75,6 @@ def _money_of(gateway: Gateway, event: GatewayEvent, charge: GatewayOperation) -
         return told.money
     handle = Handle(event.id, told.ids)
     question = Lookup(event.key, OperationKind.REFUND, handle, handle_of(charge), charge.money)
-    return operations.call(gateway, question, gateway.timeout).money
+    heard = operations.call(gateway, question, gateway.timeout)
+    calls.extend(heard.calls)
+    return heard.money

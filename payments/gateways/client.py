@@ -46,7 +46,9 @@ def exchange(
     return response, gateway.result_of(order, response)
 
 
-def look_up_dispute(gateway: Gateway, order: DisputeLookup) -> DisputeNews | None:
+def look_up_dispute(
+    gateway: Gateway, order: DisputeLookup, timeout: timedelta
+) -> DisputeNews | None:
     """What a gateway itself says of a dispute; None where it knows of none of this charge.
 
     Raises NotSupported where it cannot be asked, NotSent or Lost where it did not answer.
@@ -58,7 +60,7 @@ def look_up_dispute(gateway: Gateway, order: DisputeLookup) -> DisputeNews | Non
         raise NotSupported(f"{gateway.name} cannot be asked about this dispute.")
 
     question("")  # before anybody logs in for it
-    return gateway.dispute_of(order, well_told(gateway, exchanged(gateway, question, None)))
+    return gateway.dispute_of(order, well_told(gateway, exchanged(gateway, question, timeout)))
 
 
 def well_told(gateway: Gateway, response: WireResponse) -> WireResponse:

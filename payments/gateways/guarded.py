@@ -223,16 +223,22 @@ def look_up_dispute(
     """What a gateway itself says of a dispute; None where it knows of none of this charge.
 
     Adds to `calls` what was tried. Raises NotSupported where it cannot be asked, CallRefused,
-    NotSent or Lost where no answer came.
+    DeadlineExceeded, NotSent or Lost where no answer came.
     """
     name = f"{gateway.name}-{VERIFY}"
+    guard = Guard(
+        breaker=registry.get(name),
+        budget=budget_for(gateway),
+        retry=retries_for(gateway),
+        may_repeat=lambda error: isinstance(error, NotSent | Lost),
+    )
 
-    def attempt() -> DisputeNews | None:
+    def attempt(limit: timedelta) -> DisputeNews | None:
         with noted(name, calls):
-            return client.look_up_dispute(gateway, order)
+            return client.look_up_dispute(gateway, order, limit)
 
     try:
-        return registry.get(name).call(attempt)
+        return guard.call(attempt)
     except CallRefused:
         calls.append(refusal_of(name))
         raise

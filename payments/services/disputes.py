@@ -11,7 +11,7 @@ from payments.gateways.registry import gateway_named
 from payments.gateways.wire import Lost, NotSent
 from payments.models import Dispute, GatewayOperation, Payment
 from payments.money import Money
-from payments.resilience.errors import CallRefused
+from payments.resilience.errors import CallRefused, DeadlineExceeded
 from payments.services.follow_ups import handle_of
 from payments.statuses import Outcome, PaymentStatus, may_become
 
@@ -33,7 +33,7 @@ def look_up_dispute(operation: GatewayOperation, hint: DisputeNews) -> DisputeNe
     calls: list[GatewayCallFacts] = []
     try:
         return guarded.look_up_dispute(gateway_named(operation.provider), order, calls)
-    except (NotSent, Lost, CallRefused):
+    except (NotSent, Lost, CallRefused, DeadlineExceeded):
         return None
     finally:
         operations.keep_calls(operation, calls)

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -259,6 +260,29 @@ def test_a_dispute_that_is_not_confirmed_is_not_kept(
     assert (call.breaker, call.outcome) == ("flutterwave-verify", outcome)
     totals = registry.get("flutterwave-verify").statistics().totals
     assert totals.failures == (outcome == "failure")
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_dispute_is_asked_about_again_and_no_longer_than_its_breaker_allows(
+    monkeypatch: pytest.MonkeyPatch, settings: Settings
+) -> None:
+    facts = {"retry_attempts": 2, "retry_delay": timedelta(milliseconds=1)}
+    settings.PROVIDERS = settings.PROVIDERS | {
+        "flutterwave": settings.PROVIDERS["flutterwave"] | facts
+    }
+    charge = paid("flutterwave")
+    limits, answers = [], iter([WireResponse(500), chargebacks(listed(charge))])
+
+    def send(gateway: str, request: WireRequest, timeout: timedelta) -> WireResponse:
+        limits.append(timeout)
+        return next(answers)
+
+    monkeypatch.setattr(transport, "send", send)
+    breaker, limit = registry.get("flutterwave-verify"), timedelta(seconds=2)
+    monkeypatch.setattr(breaker, "policy", replace(breaker.policy, request_timeout=limit))
+    assert gateway_events.confirmed(gateway_named("flutterwave"), contest(charge)).is_confirmed
+    assert [each <= limit for each in limits] == [True, True]
+    assert sorted(GatewayCall.objects.values_list("outcome", flat=True)) == ["failure", "success"]
 
 
 @pytest.mark.django_db(transaction=True)

@@ -28,7 +28,7 @@ def ask_for_a_reader(payment: Payment) -> bool:
     wanted = [each for each in _awaited_of(payment) if _is_readers_turn(each)]
     for operation in wanted:
         try:
-            ask_about(operation, _WAIT / len(wanted))
+            ask_about(operation, _WAIT // len(wanted))
         except (DomainError, DatabaseError):
             log.exception("asking_for_a_reader_failed", operation_id=str(operation.id))
     return bool(wanted)

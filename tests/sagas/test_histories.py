@@ -10,7 +10,7 @@ from django.db import IntegrityError
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from payments import tasks
+from payments import ledger, tasks
 from payments.errors import DomainError
 from payments.models import Contract, Earning, Invoice, Payment, SagaRun
 from payments.money import Money
@@ -48,7 +48,8 @@ def work() -> None:
 def kept(payment: Payment) -> int:
     if payment.status == PaymentStatus.CHARGED_BACK:
         return 0
-    return payment.amount_captured - payment.amount_refunded
+    gone = payment.amount_refunded + ledger.taken_back(payment)
+    return max(0, payment.amount_captured - gone)
 
 
 def expected_end(payment: Payment) -> str:

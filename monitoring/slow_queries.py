@@ -28,7 +28,8 @@ _LONGEST = 2000
 def watch_statements(connection: BaseDatabaseWrapper, **_: Any) -> None:
     """Look at the clock around every statement of a new connection."""
     if _watched not in connection.execute_wrappers:
-        connection.execute_wrappers.append(_watched)
+        # Before those who listen for a while: each of them takes away what stands last.
+        connection.execute_wrappers.insert(0, _watched)
 
 
 def _watched(

@@ -29,7 +29,7 @@ class AlreadyThere(Exception):
     """A row that had to be new is there already, as a unique constraint would have it."""
 
 
-class Entangled(Exception):
+class Entangled(OperationalError):
     """Another transaction and this one waited for each other, and the database ended this one."""
 
 

@@ -8,7 +8,7 @@ import structlog
 from django.db import connection, connections, transaction
 from pytest_django import Settings
 
-from monitoring.slow_queries import shape_of
+from monitoring.slow_queries import _watched, shape_of
 from payments.events import context
 from payments.models import Payment
 from tests.factories import PaymentFactory
@@ -70,6 +70,19 @@ def test_a_connection_is_watched_once_however_often_it_is_opened() -> None:
         connection.ensure_connection()
     watchers = [each for each in connections["default"].execute_wrappers if "_watched" in str(each)]
     assert len(watchers) == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_it_takes_its_place_before_those_who_listen_for_a_while() -> None:
+    def listen(execute: Any, *statement: Any) -> Any:
+        return execute(*statement)
+
+    connection.close()
+    connection.execute_wrappers.clear()
+    with connection.execute_wrapper(listen):
+        connection.ensure_connection()
+        places = connection.execute_wrappers
+        assert places.index(_watched) < places.index(listen)
 
 
 @pytest.mark.parametrize(

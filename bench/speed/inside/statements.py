@@ -27,7 +27,6 @@ _CASTS = {UUID: "uuid", datetime: "timestamptz", Binary: "bytea", Jsonb: "jsonb"
 def captured(deliver: Callable[[], object]) -> list[Statement]:
     """Every statement that a delivery sends, with its parameters."""
     heard: list[Statement] = []
-    connection.ensure_connection()  # who listens to its opening would push our listener aside
     with connection.execute_wrapper(_listener(heard)):
         deliver()
     return heard

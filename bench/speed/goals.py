@@ -74,5 +74,7 @@ GOALS = (
     Goal("statistics of 1 M payments ÷ added up", 0.1, 0.02, _of_a_million("statistics")),
     Goal("first page of 1 M payments ÷ of 10 k", 1.5, 1.1, _of_more("first page")),
     Goal("hundredth page of 1 M ÷ of 10 k", 1.5, 1.1, _of_more("hundredth page")),
+    Goal("a contract and its employees, 1 M ÷ 10 k", 1.5, 1.1, _of_more("contract")),
+    Goal("its latest earnings, 1 M ÷ 10 k", 1.5, 1.1, _of_more("earnings")),
     Goal("wrong answers", 0, 0, _errors),
 )

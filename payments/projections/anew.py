@@ -50,6 +50,12 @@ class Histories(Generic[Row]):
         rows = self._rows().select_for_update().order_by("pk")
         return {str(row.pk): row for row in rows.filter(pk__in=list(ids))}
 
+    def begun(self, blanks: list[Row]) -> dict[str, Row]:
+        """Hold these rows, writing those that are missing: what is not there cannot be locked."""
+        ordered = sorted(blanks, key=lambda row: str(row.pk))
+        self._rows().bulk_create(ordered, ignore_conflicts=True)
+        return self.held(each.pk for each in ordered)
+
     def write(self, rows: list[Row]) -> None:
         """Insert or overwrite these, in one order."""
         key = self.model._meta.pk
@@ -75,9 +81,7 @@ class Histories(Generic[Row]):
     def _put_right(self, batch: list[Row]) -> None:
         """Write these, except where more was heard since they were read."""
         with transaction.atomic():
-            # What is not there cannot be locked: a receiver might write it meanwhile.
-            self._rows().bulk_create(batch, ignore_conflicts=True)
-            known = self.held(each.pk for each in batch)
+            known = self.begun(batch)
             self.write([row for row in batch if _sequence(known[str(row.pk)]) <= _sequence(row)])
 
     def _forget_strangers(self) -> None:

@@ -56,15 +56,28 @@ def hear(events: list[StoredEvent]) -> set[str]:
 
     Each is of another payment. Answers about whom something else is to be told from now on.
     """
-    known = _histories.held(event.aggregate_id for event in events)
+    known = _known(events)
     moves: list[_Move] = []
     for event in events:
-        before = known.get(event.aggregate_id)
-        if before is None or before.sequence < event.sequence:
+        row = known[event.aggregate_id]
+        if row.sequence < event.sequence:
+            before = row if row.sequence else None
             moves.append((before, _after(before, event)))
     _count_all(moves)
     _histories.write([after for _, after in moves])
     return concerned(after for _, after in moves)
+
+
+def _known(events: list[StoredEvent]) -> dict[str, PaymentStanding]:
+    """Where these payments stood, held; with sequence zero where nothing was heard of them yet.
+
+    Were those not written first, a rebuild could count them between our look and our counting.
+    """
+    known = _histories.held(event.aggregate_id for event in events)
+    strangers = [_after(None, each) for each in events if each.aggregate_id not in known]
+    for blank in strangers:
+        blank.sequence = 0
+    return known | (_histories.begun(strangers) if strangers else {})
 
 
 def concerned(payments: Iterable[PaymentStanding]) -> set[str]:

@@ -111,6 +111,8 @@ def advance(saga_id: UUID, stops: Stops = ()) -> SagaRun:
 
 def _heard(errand: Errand, stops: Stops) -> Heard:
     """A step says what it knows; one that raises says nothing, and is asked about."""
+    if errand.is_over():
+        return Heard(Became.UNKNOWN, "Overslept: somebody else may be at it.")
     try:
         return errand.deed(errand.saga, errand.step)
     except stops:

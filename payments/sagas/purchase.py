@@ -52,9 +52,12 @@ class Fulfilment:
     """What the merchant does for a payment, under an idempotency key of ours.
 
     `do` raises CannotFulfil for a final no; whatever else it raises means that nobody knows, and
-    `was_done` is asked: True, False, or None where it cannot say. `undo` may be called for what
-    was done already undone. Where nobody says otherwise, the contract that the payment names is
-    activated: an invoice of it is kept for this payment, and paid once the money is taken.
+    `was_done` is asked: True, False, or None where it cannot say. A worker that stood still may
+    wake up and do what another has done since: under a key that was fulfilled there is nothing
+    left to do. `undo` may be called for what was done already undone.
+
+    Where nobody says otherwise, the contract that the payment names is activated: an invoice of it
+    is kept for this payment, and paid once the money is taken.
     """
 
     do: Callable[[Payment, str], None] = _activate_contract
@@ -85,19 +88,31 @@ def _authorised(saga: SagaRun, _: SagaStep) -> Heard:
 
 
 def give_back(saga: SagaRun, step: SagaStep) -> Heard:
-    """Release what was reserved; give back what was taken after all."""
-    payment = _payment_of(saga)
-    if payment.status in (*ENDED, PaymentStatus.REFUNDED, PaymentStatus.CHARGED_BACK):
+    """Release what was reserved; give back what was taken after all.
+
+    It is done when the payment says so: a provider may take a refund today and refuse it tomorrow.
+    """
+    if _is_given_back(saga):
         return SUCCEEDED
-    if payment.status in PAID:
-        if not refundable(payment).amount:
-            return Heard(Became.UNKNOWN, "Not yet given back.")
-        return _spoken(lambda: refunds.refund_payment(payment_id=payment.pk, reason="undone"))
-    heard = _spoken(lambda: service.cancel_payment(payment_id=payment.pk))
-    is_released = _payment_of(saga).status in ENDED
-    return (
-        heard if is_released or heard != SUCCEEDED else Heard(Became.UNKNOWN, "Not yet released.")
+    heard = _spoken(lambda: _send_back(_payment_of(saga)))
+    if heard != SUCCEEDED or _is_given_back(saga):
+        return heard
+    return Heard(Became.UNKNOWN, "Not yet given back.")
+
+
+def _is_given_back(saga: SagaRun) -> bool:
+    return _payment_of(saga).status in (
+        *ENDED,
+        PaymentStatus.REFUNDED,
+        PaymentStatus.CHARGED_BACK,
     )
+
+
+def _send_back(payment: Payment) -> None:
+    if payment.status not in PAID:
+        service.cancel_payment(payment_id=payment.pk)
+    elif refundable(payment).amount:
+        refunds.refund_payment(payment_id=payment.pk, reason="undone")
 
 
 # --- fulfil

@@ -33,6 +33,11 @@ class Errand:
     definition: Definition
     is_undoing: bool
 
+    def is_over(self) -> bool:
+        """Whether our lease has ended, and nothing may be begun under it any more."""
+        ends_at = self.saga.next_try_at
+        return ends_at is None or ends_at <= timezone.now()
+
     @property
     def deed(self) -> Deed:
         """What is to be called: a step found begun is only asked about."""

@@ -29,6 +29,9 @@ _FOREIGN = {
     "DJANGO_DEBUG": "false",
 }
 
+# Whatever runs in the background of a shell was told to overhear Ctrl-C, and so are its children.
+_AS_AT_A_TERMINAL = ("env", "--default-signal=INT")
+
 pytestmark = pytest.mark.embedded
 
 
@@ -45,7 +48,7 @@ class Demo:
         ports = {name: str(port) for name, port in self.ports.items()}
         with (self.folder / "output").open("w") as output:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "config.demo"],
+                [*_AS_AT_A_TERMINAL, sys.executable, "-m", "config.demo"],
                 cwd=self.folder,
                 env={**os.environ, **_FOREIGN, **ports},
                 stdout=output,

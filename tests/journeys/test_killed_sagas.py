@@ -90,6 +90,9 @@ class Shop:
         if payment.reference.startswith("sold out"):
             raise CannotFulfil("the shelf is empty")
         self._usual.do(payment, key)
+        self.pack(payment)
+
+    def pack(self, payment: Payment) -> None:
         with self._book.open("a") as book:
             book.write(f"{payment.reference}\n")
 
@@ -170,17 +173,22 @@ class Fate:
             os.kill(os.getpid(), signal.SIGKILL)
 
 
-def start_a_worker(away: timedelta, dies_at: dict[str, int]) -> int:
-    """A process that does what is due by then, until nothing is or it is killed."""
+Around = Callable[..., Any]
+
+
+def start_a_worker(away: timedelta, around: Around) -> int:
+    """A process that does what is due by then, until nothing is.
+
+    `around` is told of each statement and each request, and carries it out.
+    """
     connections.close_all()
     if child := os.fork():
         return child
     try:
         signal.alarm(HANGS_AFTER_SECONDS)
-        fate = Fate(**dies_at)
-        send = partial(fate.around, "request", transport.send)
+        send = partial(around, "request", transport.send)
         setattr(transport, "send", send)  # noqa: B010 - a function, to the type checker
-        watch = partial(fate.around, "statement")
+        watch = partial(around, "statement")
         with time_machine.travel(timezone.now() + HOUR + away), connection.execute_wrapper(watch):
             while tasks.recover_open_operations() + tasks.deliver_events() + tasks.advance_sagas():
                 pass
@@ -191,12 +199,16 @@ def start_a_worker(away: timedelta, dies_at: dict[str, int]) -> int:
         os._exit(1)
 
 
-def two_workers(away: timedelta, *deaths: dict[str, int]) -> int:
-    """Both at once; answers how many of them were killed."""
-    ends = [os.waitpid(child, 0)[1] for child in [start_a_worker(away, at) for at in deaths]]
-    told = [os.waitstatus_to_exitcode(end) for end in ends]
+def workers(away: timedelta, *deaths: dict[str, int]) -> int:
+    """All at once; answers how many of them were killed."""
+    started = [start_a_worker(away, Fate(**dies_at).around) for dies_at in deaths]
+    told = [end_of(child) for child in started]
     assert set(told) <= {0, -signal.SIGKILL}, "a worker failed"
     return told.count(-signal.SIGKILL)
+
+
+def end_of(child: int) -> int:
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
 
 
 def unfinished() -> list[str]:
@@ -226,7 +238,7 @@ def die_again_and_again() -> Counter[str]:
     for number, (soon, late) in enumerate(zip(STATEMENTS, reversed(STATEMENTS), strict=True)):
         one = {"statement": soon, "request": 1 + number % 3}
         other = {"statement": late, "request": 1 + number % 2}
-        left["killed"] += two_workers(timedelta(minutes=20) * number, one, other)
+        left["killed"] += workers(timedelta(minutes=20) * number, one, other)
         left["amid a step"] += SagaRun.objects.filter(lease_token__isnull=False).count()
         left["amid an operation"] += GatewayOperation.objects.filter(outcome=None).count()
         if not unfinished():
@@ -238,7 +250,7 @@ def work_in_peace() -> None:
     """Whoever was asked about again and again in vain is asked about once a day only."""
     for days in range(1, 30):
         if unfinished():
-            two_workers(timedelta(days=days), {}, {})
+            workers(timedelta(days=days), {}, {})
 
 
 # --- what became of it

@@ -3,13 +3,15 @@
 from collections.abc import Iterator
 
 import pytest
+from django.db import transaction
 
 from payments import tasks
 from payments.models import Payment, SagaRun
-from payments.sagas import purchase
-from payments.sagas.purchase import CannotFulfil, Fulfilment
+from payments.sagas import engine, purchase
+from payments.sagas.purchase import PURCHASE, CannotFulfil, Fulfilment
 from tests.events.receivers import later
 from tests.journeys.conftest import Merchant, sweep_after
+from tests.journeys.test_five_providers import CUSTOMER, act
 from tests.journeys.test_follow_ups import truth
 from tests.sandbox.process import SandboxProcess
 
@@ -125,6 +127,25 @@ def test_a_lost_answer_to_the_capture_is_found_out_and_takes_the_money_once(
         assert work() == "completed"
     assert truth(sandbox) == ("captured", "125.50", "0.00")
     assert shop.unpacked == []
+
+
+def test_a_refund_that_is_only_promised_is_waited_for(
+    merchant: Merchant, sandbox: SandboxProcess
+) -> None:
+    sandbox.put({"webhooks": {"enabled": False}}, "paystack")
+    payment = merchant.create(provider="paystack", currency="ZAR", customer=CUSTOMER)
+    merchant.process(payment)
+    act(sandbox, "paystack", "approve")
+    sweep_after(minutes=10)
+    with transaction.atomic():
+        saga = engine.start(PURCHASE, payment)
+    step = saga.steps.get(index=0)
+    assert purchase.give_back(saga, step).became == "unknown"
+    assert purchase.give_back(saga, step).became == "unknown"
+    sweep_after(minutes=20)
+    assert purchase.give_back(saga, step).became == "succeeded"
+    assert merchant.get(f"/{payment}")["status"] == "refunded"
+    assert sandbox.truth("paystack")[0]["refunded"] == "125.50"
 
 
 def test_a_purchase_cannot_be_taken_at_once(merchant: Merchant, sandbox: SandboxProcess) -> None:

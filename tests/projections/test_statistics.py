@@ -1,6 +1,7 @@
 """Statistics agree with the payments, however their events come, and can be made anew."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import timedelta
 from io import StringIO
 from typing import Any
@@ -18,7 +19,7 @@ from hypothesis import strategies as st
 from payments import tasks
 from payments.models import ApiKey, DailyFigures, Payment, PaymentStanding
 from payments.money import Money
-from payments.projections import figures
+from payments.projections import figures, statistics
 from payments.projections.durations import added, bucket_of, percentile
 from payments.projections.figures import Chosen
 from payments.projections.progress import as_of
@@ -120,6 +121,33 @@ def test_hearing_an_event_again_counts_nothing_twice() -> None:
     tasks.deliver_events()
     before = tables()
     call_command("replay_events", "--handler", "keep_statistics", stdout=StringIO())
+    assert tables() == before
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_payment_heard_of_first_while_all_is_made_anew_counts_once() -> None:
+    settled(begin(new_payment()), paid())
+
+    def anew() -> None:
+        list(statistics.rebuild())
+        connection.close()
+
+    def make_anew_meanwhile(execute: Callable[..., Any], sql: str, *facts: Any) -> Any:
+        answer = execute(sql, *facts)
+        if "FOR UPDATE" in sql and "paymentstanding" in sql and not rebuilt:
+            rebuilt.append(pool.submit(anew))
+            rebuilt[0].result(30)
+        return answer
+
+    rebuilt: list[Future[None]] = []
+    if connection.vendor == "postgresql":  # where else, one writes at a time
+        with ThreadPoolExecutor(1) as pool, connection.execute_wrapper(make_anew_meanwhile):
+            tasks.deliver_events()
+        assert rebuilt
+    tasks.deliver_events()
+    demand_the_truth()
+    before = tables()
+    rebuild()
     assert tables() == before
 
 

@@ -33,12 +33,12 @@ demo: .venv/demo.stamp  ## the whole service on embedded defaults; PORT=8000 SAN
 	@exec $(RUN) config.demo
 
 test: .venv/dev.stamp  ## every test; on DATABASE_URL and REDIS_URL where they are set
-	@$(RUN) pytest -n 2 -q -m 'not servers' $(ARGS)
+	@$(RUN) pytest -n 3 -q -m 'not servers' $(ARGS)
 
 test-services: .venv/dev.stamp  ## the tests on a real PostgreSQL and a real Redis
 	@export DATABASE_URL="$${DATABASE_URL:-postgres://postgres@127.0.0.1:5432/postgres}"; \
 	export REDIS_URL="$${REDIS_URL:-redis://127.0.0.1:6379/15}"; \
-	$(RUN) config.services && $(RUN) pytest -n 2 -q -m 'not embedded' $(TOUCH_NO_SERVER:%=--ignore=tests/%) $(ARGS)
+	$(RUN) config.services && $(RUN) pytest -n 3 -q -m 'not embedded' $(TOUCH_NO_SERVER:%=--ignore=tests/%) $(ARGS)
 
 chaos: .venv/demo.stamp  ## payments while everything is killed; SEED=1 FORM=full|sqlite MINUTES=10
 	@exec $(RUN) bench.chaos $(if $(SEED),--seed $(SEED)) $(if $(FORM),--form $(FORM)) $(if $(MINUTES),--minutes $(MINUTES))

@@ -16,6 +16,7 @@ from tests.sandbox.process import (
     SandboxProcess,
 )
 
+PATIENCE = timedelta(seconds=1.5)
 PAYPAL_ROOT = ROOT / "sandbox/paypal/root.pem"
 
 
@@ -59,6 +60,6 @@ def _common(sandbox: SandboxProcess, name: str) -> dict[str, Any]:
         "api_base": sandbox.provider_url(name),
         "generic_webhook_secrets": [],
         "ip_whitelist": [],
-        "timeout": timedelta(seconds=1.5),
+        "timeout": PATIENCE,
         "settling_time": timedelta(seconds=20),
     }

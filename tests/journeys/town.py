@@ -6,7 +6,6 @@ from collections import Counter
 from contextlib import suppress
 from datetime import timedelta
 from typing import Any
-from uuid import uuid4
 
 from django.db.models import F
 from django.test import Client
@@ -65,7 +64,6 @@ class Town:
         sandbox.reset()
         for name in BOTH:
             sandbox.put({"webhooks": {"enabled": False}, "seed": 1}, name)
-        settings.REDIS_KEY_PREFIX = f"failover-{uuid4().hex}"
         registry.configure(make_breaker)
         self._address()
         body = {"amount": "125.50", "currency": "USD"}
@@ -74,12 +72,10 @@ class Town:
 
     def _address(self) -> None:
         """Where our requests to each provider go."""
-        usual = self.settings.PROVIDERS
         for name in BOTH:
             is_lost = self.weathers[name] == "swallowed"
             base = self._swallowing if is_lost else self.sandbox.provider_url(name)
-            usual = usual | {name: usual[name] | {"api_base": base, "timeout": self.patience}}
-        self.settings.PROVIDERS = usual
+            self.settings.PROVIDERS[name] |= {"api_base": base, "timeout": self.patience}
 
     # --- what may happen
 

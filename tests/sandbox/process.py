@@ -199,6 +199,13 @@ class SandboxProcess:
                     f"UPDATE {table} SET created_at = ? WHERE id = ?",
                     [(str(datetime.fromisoformat(at) - ago), row) for row, at in rows],
                 )
+            # A page ends when it was told to, in whole seconds: as text, for they came in a form.
+            books.execute(
+                "UPDATE sandbox_transaction SET request = json_set(request, '$.expires_at',"
+                " CAST(json_extract(request, '$.expires_at') - ? AS text))"
+                " WHERE json_extract(request, '$.expires_at') IS NOT NULL",
+                [ago // timedelta(seconds=1)],
+            )
 
     def reset(self) -> None:
         self._ask("POST", "/control/reset")

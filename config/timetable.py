@@ -12,6 +12,8 @@ _HOURLY = (
     "payments.tasks.prune_gateway_calls",
     "payments.tasks.anchor_histories",
 )
+# A worker that is busy with a heap is free again by then.
+_LONG_BUSY = timedelta(minutes=2)
 _DAILY = ("payments.tasks.reconcile_providers",)
 
 
@@ -31,12 +33,14 @@ def tasks(
         "payments.tasks.return_orphans": recovery,
         "webhooks.tasks.apply_due_events": webhooks,
         "payments.tasks.deliver_events": relay,
+        "payments.tasks.deliver_outside": relay,
         "payments.tasks.advance_sagas": sagas,
         "payments.tasks.sweep_breakers": breakers,
         "payments.tasks.sample_performance": performance,
     }
     often = {
-        _name_of(task): _every(each, task) | {"options": {"expires": each.total_seconds()}}
+        _name_of(task): _every(each, task)
+        | {"options": {"expires": max(each, _LONG_BUSY).total_seconds()}}
         for task, each in sweeps.items()
     }
     seldom = {_name_of(task): _every(timedelta(hours=1), task) for task in _HOURLY}

@@ -20,7 +20,9 @@ Row = TypeVar("Row", bound=Model)
 BATCH = 100
 
 
-def take(rows: QuerySet[Row], *, counter: str, lease: timedelta, **marks: Any) -> QuerySet[Row]:
+def take(
+    rows: QuerySet[Row], *, counter: str, lease: timedelta, at_once: int = BATCH, **marks: Any
+) -> QuerySet[Row]:
     """Lease some of these rows to ourselves; what another is taking right now is left to them.
 
     `counter` names the field that counts takes: it is raised before anything is done, so that a
@@ -29,7 +31,7 @@ def take(rows: QuerySet[Row], *, counter: str, lease: timedelta, **marks: Any) -
     token = uuid4()
     with transaction.atomic(durable=True):
         free = rows.select_for_update(skip_locked=True, of=("self",)).values_list("pk", counter)
-        QuerySet(rows.model).filter(pk__in=_together(free[:BATCH])).update(
+        QuerySet(rows.model).filter(pk__in=_together(free[:at_once])).update(
             lease_token=token,
             next_try_at=timezone.now() + lease,
             **{counter: F(counter) + 1},

@@ -16,6 +16,7 @@ from payments.events.durable import durable_receiver
 from payments.events.models import StoredEvent
 from payments.events.signal import EventSignal
 from payments.models import Payment
+from payments.statuses import OperationKind, Outcome
 
 FOR_PAYERS = (signals.payment_completed, signals.payment_failed, signals.refund_succeeded)
 FOR_THE_MERCHANT = (
@@ -24,7 +25,8 @@ FOR_THE_MERCHANT = (
     signals.dispute_opened,
     signals.payment_contradicted,
 )
-OF_SAGAS = (signals.saga_step_failed, signals.saga_stuck)
+OF_SAGAS = (signals.saga_step_failed, signals.saga_stuck, signals.saga_compensated)
+_TAKES = (OperationKind.AUTHORIZE, OperationKind.CHARGE)
 
 
 def _if(wanted: object, told: tuple[EventSignal, ...]) -> tuple[EventSignal, ...]:
@@ -50,10 +52,16 @@ def write_to_merchant(event: StoredEvent) -> None:
 
 
 def needs_somebody(event: StoredEvent) -> bool:
-    """A saga is stuck; or what was paid could not be settled, which is told once."""
+    """A saga is stuck; a purchase was undone; what was paid cannot be settled, told once."""
     data = event.data
     is_unsettled = data["type"] == "processing" and data["step"] == "settle"
-    return event.type == signals.saga_stuck.name or (is_unsettled and data["attempt"] == 1)
+    is_told_now = event.type == signals.saga_stuck.name or is_undone(event)
+    return is_told_now or (is_unsettled and data["attempt"] == 1)
+
+
+def is_undone(event: StoredEvent) -> bool:
+    """A purchase came to nothing: what was reserved is free, what was taken was given back."""
+    return event.type == signals.saga_compensated.name and event.data["type"] == "purchase"
 
 
 @durable_receiver(
@@ -65,6 +73,17 @@ def write_of_saga(event: StoredEvent) -> None:
     """To MERCHANT_EMAIL, about what waits for a person."""
     payment = Payment.objects.get(pk=event.data["payment_id"])
     _send("merchant", settings.MERCHANT_EMAIL, event, payment)
+
+
+@durable_receiver(
+    *_if(settings.SENDS_MAIL, (signals.saga_compensated,)), acts_outside=True, about=is_undone
+)
+def write_to_payer_of_undoing(event: StoredEvent) -> None:
+    """To who had paid or let reserve, and will not get what it was for."""
+    payment = Payment.objects.select_related("subject").get(pk=event.data["payment_id"])
+    had = payment.operations.filter(kind__in=_TAKES, outcome=Outcome.SUCCEEDED)
+    if had.exists() and (address := payment.customer.get("email")):
+        _send("payer", [address], event, payment)
 
 
 def _send(reader: str, to: list[str], event: StoredEvent, payment: Payment) -> None:

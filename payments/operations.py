@@ -152,7 +152,9 @@ def begin_aside(
     """
     limit = guarded.budget_for(gateway)
     operation = _intend(payment, kind, gateway, reason, limit, money, parent)
-    lifecycle.note(payment, signals.payment_initiated, operation)
+    lifecycle.note(
+        payment, signals.payment_initiated, operation, details={signals.BESIDE: str(parent.id)}
+    )
     return operation
 
 

@@ -21,6 +21,7 @@ from payments.waking import Waker
 
 log = structlog.get_logger(__name__)
 relay_wanted = Waker("payments.tasks.deliver_events")
+outside_wanted = Waker("payments.tasks.deliver_outside")
 sagas_wanted = Waker("payments.tasks.advance_sagas")
 
 
@@ -34,9 +35,9 @@ def keep_breaker_change(change: BreakerChanged, **_: Any) -> None:
 
 
 @receiver(deliveries_wait, dispatch_uid="payments.wake_the_relay")
-def wake_the_relay(**_: Any) -> None:
+def wake_the_relay(*, outside: bool, **_: Any) -> None:
     """Somebody is to bring them soon; the sweep would come in seconds."""
-    relay_wanted.wake()
+    (outside_wanted if outside else relay_wanted).wake()
 
 
 @durable_receiver(*statistics.SIGNALS, in_batches=True)

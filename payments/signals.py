@@ -10,6 +10,9 @@ from typing import Any
 from payments.events.models import Priority
 from payments.events.signal import EventSignal
 
+# In `details` of what is done beside a payment, with the operation that it puts right.
+BESIDE = "beside"
+
 
 @dataclass(frozen=True, slots=True)
 class PaymentFacts:

@@ -1,11 +1,13 @@
 """Celery entrances: one line each, straight to a service. Rows are the queue of record."""
 
+from datetime import timedelta
 from typing import Any
 
 from celery import shared_task
 from celery.exceptions import SoftTimeLimitExceeded
 from celery.signals import worker_process_shutdown
 
+from payments import turns
 from payments.events import anchors, relay
 from payments.gateways.registry import configured
 from payments.resilience import batched
@@ -24,6 +26,8 @@ from payments.services.reconciliation import run
 
 # It asks about everything that a list did not name. Died in between, it is run again tomorrow.
 _LONGEST_RECONCILIATION = 3000
+# The relay's time, and the letter that was begun in its last moment.
+_LONGEST_LETTER = timedelta(minutes=3)
 # To Celery the end of a task's time is an error like any other; to a sweep it is the end.
 _STOPS = (SoftTimeLimitExceeded,)
 breakers.TIMEOUTS.append(SoftTimeLimitExceeded)
@@ -60,6 +64,13 @@ def deliver_events() -> int:
 
 
 @shared_task
+def deliver_outside() -> int:
+    """Bring events to receivers that act outside, one worker at a time; answers how many."""
+    with turns.turn("deliver_outside", _LONGEST_LETTER) as is_ours:
+        return sum(1 for _ in relay.drain(outside=True)) if is_ours else 0
+
+
+@shared_task
 def advance_sagas() -> int:
     """Go on with every saga that is due; answers how many."""
     return sum(1 for _ in engine.advance_due(stops=_STOPS))
@@ -74,7 +85,7 @@ def sample_performance() -> int:
 @shared_task
 def let_contracts_fall_due() -> int:
     """Write the invoices of the day; answers how many."""
-    return sum(1 for _ in contracts.fall_due())
+    return sum(1 for _ in contracts.fall_due(stops=_STOPS))
 
 
 @shared_task

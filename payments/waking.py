@@ -11,6 +11,8 @@ from celery import current_app
 
 log = structlog.get_logger(__name__)
 _MOMENT = 0.2
+# By then the sweep has come: a call that a busy worker hears later is of no use to anybody.
+_STALE_SECONDS = 30
 
 
 class Waker:
@@ -46,6 +48,6 @@ class Waker:
 
     def _send(self) -> None:
         try:
-            current_app.send_task(self._task, retry=False)
+            current_app.send_task(self._task, retry=False, expires=_STALE_SECONDS)
         except Exception as error:  # noqa: BLE001 - brokers fail in many ways, none of them ours
             log.warning("worker_not_woken", task=self._task, error=repr(error))

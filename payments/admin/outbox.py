@@ -24,6 +24,8 @@ from payments.models import Delivery
 
 _COLOURS = {"ready": "info", "leased": "info", "done": "success", "dead": "danger"}
 _COLOURS["parked"] = "warning"
+# Written while the page waits.
+_MOST_BY_HAND = 10_000
 
 
 class DeliveryInline(ReadOnlyInline):
@@ -44,28 +46,37 @@ class DeliveryInline(ReadOnlyInline):
 StoredEventAdmin.inlines = [DeliveryInline]
 
 
-class ReplayForm(ReasonForm):
-    """Which events, to whom; counted first."""
+class GivenUpForm(ReasonForm):
+    """Whose deliveries; counted first."""
 
-    field_order = ("receiver", "type", "aggregate", "since", "only_count", "reason")
+    field_order: tuple[str, ...] = ("receiver", "only_count", "reason")
     receiver = forms.ChoiceField(widget=UnfoldAdminSelectWidget())
-    type = forms.ChoiceField(required=False, widget=UnfoldAdminSelectWidget())
-    aggregate = forms.CharField(
-        required=False, max_length=64, widget=UnfoldAdminTextInputWidget(), label="of payment"
-    )
-    since = forms.SplitDateTimeField(required=False, widget=UnfoldAdminSplitDateTimeWidget())
     only_count = forms.BooleanField(
         required=False, initial=True, widget=UnfoldBooleanWidget(), label="only count them"
     )
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        types = sorted({signal.name for signal in all_signals().values()})
-        self.fields["type"].choices = [("", "any"), *((n, n) for n in types)]  # type: ignore[attr-defined]
         self.fields["receiver"].choices = [  # type: ignore[attr-defined]
             (each.name, f"{each.name} (acts outside)" if each.acts_outside else each.name)
             for each in durable.all_handlers()
         ]
+
+
+class ReplayForm(GivenUpForm):
+    """Which events, to whom; counted first."""
+
+    field_order = ("receiver", "type", "aggregate", "since", "only_count", "reason")
+    type = forms.ChoiceField(required=False, widget=UnfoldAdminSelectWidget())
+    aggregate = forms.CharField(
+        required=False, max_length=64, widget=UnfoldAdminTextInputWidget(), label="of payment"
+    )
+    since = forms.SplitDateTimeField(required=False, widget=UnfoldAdminSplitDateTimeWidget())
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        types = sorted({signal.name for signal in all_signals().values()})
+        self.fields["type"].choices = [("", "any"), *((n, n) for n in types)]  # type: ignore[attr-defined]
 
 
 @admin.register(Delivery)
@@ -73,7 +84,7 @@ class DeliveryAdmin(ReadOnlyAdmin):
     """What waits for a person can be brought once more; done ones are forgotten in time."""
 
     keeps_log = True
-    actions_list = ["replay_events"]
+    actions_list = ["replay_events", "bring_all_again"]
     actions_detail = ["bring_again"]
     list_display = (
         "handler",
@@ -142,13 +153,36 @@ class DeliveryAdmin(ReadOnlyAdmin):
         events = replay.chosen(told["type"], told["aggregate"], told["since"])
         count = sum(replay.plan(events, handlers).values())
         if told["only_count"]:
-            messages.info(request, f"{told['receiver']} would hear of {count} events again.")
-            return
-        for _written in replay.schedule(events, handlers):
-            pass
-        if first := Delivery.objects.first():
-            self.log_change(request, first, f"{count} events replayed: {told['reason']}")
-        messages.success(request, f"{told['receiver']} hears of {count} events again.")
+            words = f"{told['receiver']} would hear of {count} events again, at most."
+            return messages.info(request, words)
+        if count > _MOST_BY_HAND:
+            words = f"{count} events are too many for a page: manage.py replay_events does it."
+            return messages.error(request, words)
+        count = sum(len(batch) for batch in replay.schedule(events, handlers))
+        self._log(request, f"{count} events replayed: {told['reason']}")
+        return messages.success(request, f"{told['receiver']} hears of {count} events again.")
+
+    @deed(
+        "Bring all again",
+        "Everything of one receiver that is dead or parked gets all its tries once more, in its"
+        " order. Mend first what it stumbled over. Count them first.",
+        "replay",
+        GivenUpForm,
+    )
+    def bring_all_again(self, request: HttpRequest, _: None, form: GivenUpForm) -> None:
+        told = form.cleaned_data
+        rows = replay.given_up(replay.chosen(), told["receiver"])
+        if told["only_count"]:
+            words = f"{rows.count()} deliveries would be brought to {told['receiver']} again."
+            return messages.info(request, words)
+        count = replay.bring_again(Delivery.objects.filter(pk__in=rows.values("pk")))
+        self._log(request, f"{count} given up brought again: {told['reason']}")
+        return messages.success(request, f"{count} deliveries will be brought within seconds.")
+
+    def _log(self, request: HttpRequest, what: str) -> None:
+        """Of many at once the newest bears the line."""
+        if newest := Delivery.objects.first():
+            self.log_change(request, newest, what)
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Any], search_term: str

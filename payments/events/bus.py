@@ -9,7 +9,8 @@ from payments.events.models import Delivery, StoredEvent
 from payments.events.signal import EventSignal
 
 log = structlog.get_logger(__name__)
-# Deliveries were committed. Whoever can wake a relay listens; its sweep comes anyway.
+# Deliveries were committed, to who acts `outside` or not. Whoever can wake a relay listens; its
+# sweep comes anyway.
 deliveries_wait = Signal()
 
 
@@ -18,9 +19,9 @@ def send(signal: EventSignal, event: StoredEvent) -> None:
     _tell(signal, StoredEvent, event.type, event=event)
 
 
-def call_the_relay() -> None:
-    """Say that deliveries wait."""
-    _tell(deliveries_wait, Delivery, "deliveries_wait")
+def call_the_relay(*, outside: bool) -> None:
+    """Say that deliveries wait, to who acts outside or to who does not."""
+    _tell(deliveries_wait, Delivery, "deliveries_wait", outside=outside)
 
 
 def _tell(signal: Signal, sender: type, name: str, **facts: Any) -> None:

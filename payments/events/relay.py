@@ -13,22 +13,26 @@ from typing import Any
 
 import structlog
 from django.db import transaction
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models import Exists, F, OuterRef, Q, QuerySet
 from django.utils import timezone
 
 from payments import leases
 from payments.events import context, durable
 from payments.events.durable import Handler
 from payments.events.models import Delivery, StoredEvent
-from payments.events.signal import signal_named
+from payments.events.signal import is_known
 from payments.resilience.retry import RetryPolicy
 
 Status = Delivery.Status
 # Longer than any handler may take; what a batch has not begun by half of it is given back.
 LEASE = timedelta(seconds=60)
 RETRIES = RetryPolicy(attempts=12, base=timedelta(seconds=1), longest=timedelta(minutes=5))
-# A task ends by then, and the next begins.
-TIME = timedelta(minutes=2)
+# A task ends by then, and whoever waits for a worker has one.
+TIME = timedelta(seconds=30)
+# While a release is rolled out some workers are of the one before: what they do not know is left
+# to the others, and a person is told only when nobody has known it for so long.
+ROLL_OUT = timedelta(hours=1)
+_OTHERS_TURN = timedelta(minutes=1)
 log = structlog.get_logger(__name__)
 
 
@@ -36,10 +40,14 @@ class Fenced(Exception):
     """Somebody else has taken this delivery over: what was done with it must not be kept."""
 
 
-def drain() -> Generator[Delivery, None, None]:
-    """Bring what is due until nothing is, or for two minutes; yields each as it ended."""
-    ends_at = timezone.now() + TIME
-    while timezone.now() < ends_at and (taken := take(due())):
+def drain(*, outside: bool = False, lasts: timedelta = TIME) -> Generator[Delivery, None, None]:
+    """Bring what is due until nothing is, or until the time is over; yields each as it ended.
+
+    Who acts outside is told apart, one at a time: a mail server that hangs keeps nobody waiting
+    but those who write letters.
+    """
+    ends_at, at_once = timezone.now() + lasts, 1 if outside else leases.BATCH
+    while timezone.now() < ends_at and (taken := take(due(outside=outside), at_once)):
         begun_by = timezone.now() + LEASE / 2
         portions = _portions(taken)
         try:
@@ -62,12 +70,14 @@ def _portions(taken: list[Delivery]) -> list[list[Delivery]]:
     return list(shared.values())
 
 
-def due() -> QuerySet[Delivery]:
+def due(*, outside: bool = False) -> QuerySet[Delivery]:
     """Deliveries that somebody should take now: the urgent first, then the longest waiting.
 
     Of one aggregate's events each handler gets the first: the next one's turn comes after it.
     """
-    rows = Delivery.objects.filter(next_try_at__lte=timezone.now())
+    names = [each.name for each in durable.all_handlers() if each.acts_outside]
+    theirs = Q(handler__in=names)
+    rows = Delivery.objects.filter(theirs if outside else ~theirs, next_try_at__lte=timezone.now())
     rows = rows.exclude(Exists(_earlier().filter(next_try_at__isnull=False)))
     if strict := [each.name for each in durable.all_handlers() if each.is_strict]:
         given_up = Q(status__in=(Status.DEAD, Status.PARKED), handler__in=strict)
@@ -84,9 +94,11 @@ def _earlier() -> QuerySet[Delivery]:
     )
 
 
-def take(rows: QuerySet[Delivery]) -> list[Delivery]:
+def take(rows: QuerySet[Delivery], at_once: int = leases.BATCH) -> list[Delivery]:
     """Lease a batch of these."""
-    taken = leases.take(rows, counter="attempts", lease=LEASE, status=Status.LEASED)
+    taken = leases.take(
+        rows, counter="attempts", lease=LEASE, at_once=at_once, status=Status.LEASED
+    )
     return list(taken.select_related("event").order_by("urgency", "pk"))
 
 
@@ -103,7 +115,7 @@ def deliver(portion: list[Delivery]) -> None:
 def _all_at_once(portion: list[Delivery]) -> bool:
     """Whether they were brought in one commit, their ends with it."""
     handler = durable.handler_named(portion[0].handler)
-    if handler is None or not all(_is_understood(each.event) for each in portion):
+    if handler is None or not all(is_known(each.event) for each in portion):
         return False
     try:
         with transaction.atomic(durable=True):
@@ -132,10 +144,6 @@ def _context_of(event: StoredEvent) -> AbstractContextManager[Any]:
     )
 
 
-def _is_understood(event: StoredEvent) -> bool:
-    return event.version <= signal_named(event.type).version
-
-
 def _deliver_alone(delivery: Delivery) -> None:
     try:
         with _context_of(delivery.event):
@@ -148,8 +156,8 @@ def _deliver_alone(delivery: Delivery) -> None:
 def _bring(delivery: Delivery, event: StoredEvent) -> None:
     """Raises Fenced."""
     handler = durable.handler_named(delivery.handler)
-    if handler is None or not _is_understood(event):
-        return _end(delivery, Status.PARKED, "This version of the service does not know it.")
+    if handler is None or not is_known(event):
+        return _leave_to_others(delivery, event)
     if delivery.attempts > RETRIES.attempts:
         return _end(delivery, Status.DEAD, "Taken again and again and never brought to an end.")
     try:
@@ -168,6 +176,15 @@ def _run(handler: Handler, delivery: Delivery, event: StoredEvent) -> None:
         with transaction.atomic(durable=True):
             _end(delivery, Status.DONE)  # first: from here on nobody takes it over
             handler.tell(event)
+
+
+def _leave_to_others(delivery: Delivery, event: StoredEvent) -> None:
+    """Not known here: a worker of a newer release may know it, and takes it with all its tries."""
+    told = "This version of the service does not know it."
+    if timezone.now() > event.timestamp + ROLL_OUT:
+        return _end(delivery, Status.PARKED, told)
+    later = timezone.now() + _OTHERS_TURN
+    return _put(delivery, Status.READY, told, attempts=F("attempts") - 1, next_try_at=later)
 
 
 def _try_later(delivery: Delivery, error: Exception) -> None:

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Iterator
 from datetime import datetime
-from itertools import islice
 from uuid import uuid4
 
 from django.db.models import Count, QuerySet
@@ -14,6 +13,7 @@ from payments.events.models import Delivery, StoredEvent
 from payments.events.store import delivery_of
 
 _BATCH = 500
+_GIVEN_UP = (Delivery.Status.DEAD, Delivery.Status.PARKED)
 
 
 class CannotReplay(Exception):
@@ -40,10 +40,21 @@ def receivers(name: str = "", *, outside: bool = False) -> tuple[Handler, ...]:
 
 
 def chosen(
-    type_: str = "", aggregate: str = "", since: datetime | None = None
+    type_: str = "",
+    aggregate: str = "",
+    since: datetime | None = None,
+    until: datetime | None = None,
 ) -> QuerySet[StoredEvent]:
-    """The events to tell of again, in the order in which each history was written."""
-    wanted = {"type": type_, "aggregate_id": aggregate, "timestamp__gte": since}
+    """The events to tell of again, in the order in which each history was written.
+
+    From `since` on, and before `until`.
+    """
+    wanted = {
+        "type": type_,
+        "aggregate_id": aggregate,
+        "timestamp__gte": since,
+        "timestamp__lt": until,
+    }
     given = {name: value for name, value in wanted.items() if value}
     return StoredEvent.objects.filter(**given).order_by("pk")
 
@@ -57,22 +68,47 @@ def plan(events: QuerySet[StoredEvent], handlers: Iterable[Handler]) -> dict[str
     }
 
 
-def schedule(events: QuerySet[StoredEvent], handlers: Iterable[Handler]) -> Iterator[int]:
-    """Write the deliveries, batch by batch; yields how many each was. The relay does the rest."""
+def schedule(
+    events: QuerySet[StoredEvent], handlers: Iterable[Handler]
+) -> Iterator[list[Delivery]]:
+    """Write the deliveries; yields each batch. The relay does the rest, after what is new."""
     replay_id = uuid4().hex
     wanted = {(signal.name, each.name) for each in handlers for signal in each.signals}
-    anew = (
-        delivery_of(event, each, replay_id)
-        for event in events.iterator(chunk_size=_BATCH)
-        for each in durable.handlers_of(event)
-        if (event.type, each.name) in wanted
-    )
-    while batch := list(islice(anew, _BATCH)):
-        yield len(Delivery.objects.bulk_create(batch))
+    # What happens from now on is told by deliveries of its own.
+    for page in _pages(events.filter(timestamp__lt=timezone.now())):
+        anew = [
+            delivery_of(event, each, replay_id)
+            for event in page
+            for each in durable.handlers_of(event)
+            if (event.type, each.name) in wanted
+        ]
+        yield Delivery.objects.bulk_create(anew)
+
+
+def _pages(events: QuerySet[StoredEvent]) -> Iterator[list[StoredEvent]]:
+    """In their order. No read stays open, or SQLite could not be written."""
+    page = list(events[:_BATCH])
+    while page:
+        yield page
+        page = list(events.filter(pk__gt=page[-1].pk)[:_BATCH])
+
+
+def given_up(
+    events: QuerySet[StoredEvent], handler: str = "", *, outside: bool = False
+) -> QuerySet[Delivery]:
+    """Deliveries of these events that are dead or parked: of one handler, or of all.
+
+    Of all, those that act outside are left out unless told.
+    """
+    rows = Delivery.objects.filter(status__in=_GIVEN_UP, event__in=events.order_by())
+    if handler:
+        return rows.filter(handler=handler)
+    theirs = [each.name for each in durable.all_handlers() if each.acts_outside and not outside]
+    return rows.exclude(handler__in=theirs)
 
 
 def bring_again(rows: QuerySet[Delivery]) -> int:
     """Give deliveries that were given up all their tries once more; answers how many."""
-    given_up = rows.filter(status__in=(Delivery.Status.DEAD, Delivery.Status.PARKED))
-    ready = Delivery.Status.READY
-    return given_up.update(status=ready, attempts=0, next_try_at=timezone.now(), ended_at=None)
+    return rows.filter(status__in=_GIVEN_UP).update(
+        status=Delivery.Status.READY, attempts=0, next_try_at=timezone.now(), ended_at=None
+    )

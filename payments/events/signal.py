@@ -69,6 +69,12 @@ def signal_named(name: str) -> EventSignal:
     return _register[name]
 
 
+def is_known(event: StoredEvent) -> bool:
+    """Whether this release knows what an event of this type and version means."""
+    signal = _register.get(event.type)
+    return signal is not None and event.version <= signal.version
+
+
 def all_signals() -> dict[str, EventSignal]:
     """Every name and alias with its signal."""
     return dict(_register)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import fields
+from functools import partial
 from typing import Any
 
 from django.db import connection, transaction
@@ -13,6 +14,9 @@ from payments.events.chain import hash_of
 from payments.events.durable import Handler
 from payments.events.models import URGENCY, Delivery, Priority, StoredEvent, Stream
 from payments.events.signal import Aggregate, EventSignal
+
+# What happens now goes before what happened once.
+_LAST = max(URGENCY.values()) + 1
 
 
 def record(
@@ -63,8 +67,8 @@ def _address(event: StoredEvent) -> None:
     handlers = durable.handlers_of(event)
     for handler in handlers:
         rows.insert(delivery_of(event, handler))
-    if handlers:
-        transaction.on_commit(bus.call_the_relay, robust=True)
+    for outside in {each.acts_outside for each in handlers}:
+        transaction.on_commit(partial(bus.call_the_relay, outside=outside), robust=True)
 
 
 def delivery_of(event: StoredEvent, handler: Handler, replay_id: str = "") -> Delivery:
@@ -74,7 +78,7 @@ def delivery_of(event: StoredEvent, handler: Handler, replay_id: str = "") -> De
         handler=handler.name,
         aggregate_id=event.aggregate_id,
         sequence=event.sequence,
-        urgency=URGENCY[Priority(event.priority)],
+        urgency=_LAST if replay_id else URGENCY[Priority(event.priority)],
         replay_id=replay_id,
     )
 

@@ -14,6 +14,7 @@ from payments.models.refund import Dispute, Refund
 from payments.models.saga import SagaRun, SagaStep
 from payments.models.settlement import Discrepancy
 from payments.models.subject import SubjectKey
+from payments.models.turn import Turn
 
 __all__ = [
     "Account",
@@ -43,4 +44,5 @@ __all__ = [
     "StoredEvent",
     "Stream",
     "SubjectKey",
+    "Turn",
 ]

@@ -20,12 +20,13 @@ from payments.models import DailyFigures, PaymentStanding
 from payments.money import Money
 from payments.projections.anew import Histories
 from payments.projections.durations import added, bucket_of
-from payments.signals import PaymentFacts
+from payments.signals import BESIDE, PaymentFacts
 from payments.statuses import PaymentStatus
 
 SIGNALS = (
     signals.payment_created,
     signals.payment_initiated,
+    signals.payment_authorized,
     signals.payment_completed,
     signals.payment_failed,
     signals.payment_cancelled,
@@ -110,13 +111,18 @@ def _after(before: PaymentStanding | None, event: StoredEvent) -> PaymentStandin
         owner=facts.owner_id,
         day=before.day if before else event.timestamp.astimezone(UTC).date(),
         currency=facts.currency,
-        provider=facts.provider or (before.provider if before else ""),
+        provider=_provider_of(facts) or (before.provider if before else ""),
         standing=standing,
         amount=Money.parse(facts.amount_captured, facts.currency).amount if is_paid else 0,
         subject=facts.subject_id or (before.subject if before else ""),
         refunded=Money.parse(facts.amount_refunded, facts.currency).amount,
         milliseconds=known if known is not None or not is_paid else _duration(facts, event),
     )
+
+
+def _provider_of(facts: PaymentFacts) -> str:
+    """Where the payment is by now; what is done beside it, at whichever provider, moves it not."""
+    return "" if BESIDE in facts.details else facts.provider
 
 
 def _duration(facts: PaymentFacts, event: StoredEvent) -> int | None:

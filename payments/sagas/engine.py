@@ -28,6 +28,7 @@ State, StepState = SagaRun.State, SagaStep.State
 # Longer than any step may take.
 LEASE = timedelta(minutes=2)
 _AT_ONCE = 200
+_ROLL_OUT, _OTHERS_TURN = timedelta(hours=1), timedelta(minutes=1)
 Stops = tuple[type[Exception], ...]
 _DONE = (StepState.SUCCEEDED, StepState.COMPENSATING)
 
@@ -133,9 +134,23 @@ def _take(saga_id: UUID) -> Errand | None:
             return None
         definition = definition_of(saga)
         if definition is None:
-            get_stuck(saga, "This release does not know this type and version.")
+            _leave_to_others(saga)
             return None
         return _meant(saga, definition)
+
+
+def _leave_to_others(saga: SagaRun) -> None:
+    """Not known here: while a release is rolled out, a worker of the newer one may know it.
+
+    What is on its way back is never stopped: stuck, it would have to forget its direction.
+    """
+    is_new = timezone.now() < saga.created_at + _ROLL_OUT
+    if is_new or saga.state == State.COMPENSATING:
+        log.error("saga_not_known", saga=str(saga.pk), version=saga.definition_version)
+        saga.next_try_at = timezone.now() + (_OTHERS_TURN if is_new else _ROLL_OUT)
+        saga.save(update_fields=["next_try_at"])
+    else:
+        get_stuck(saga, "This release does not know this type and version.")
 
 
 def _meant(saga: SagaRun, definition: Definition) -> Errand | None:

@@ -3,8 +3,10 @@
 import calendar
 from collections.abc import Iterator, Sequence
 from datetime import date, timedelta
+from itertools import islice
 from uuid import UUID
 
+import structlog
 from django.db import IntegrityError, transaction
 from django.db.models import Q, Sum
 from django.utils import timezone
@@ -19,7 +21,11 @@ from payments.money import Money
 from payments.signals import ContractFacts
 
 Schedule = Contract.Schedule
-_AT_ONCE = 500
+Stops = tuple[type[Exception], ...]
+_AT_ONCE, _TIMES_AT_ONCE = 500, 60
+# A date of another century is a mistake, and would fall due by the thousand.
+_LONGEST_AGO = timedelta(days=3653)
+log = structlog.get_logger(__name__)
 
 
 def create_contract(
@@ -35,10 +41,12 @@ def create_contract(
     """Write down what a client owes; `employees` are names with hundredths of a per cent.
 
     Raises InvalidAmount, and ContractRefused for a reference that the owner has used before, for
-    shares of more than all, or for one employee named twice.
+    shares of more than all, for one employee named twice, or a beginning long ago.
     """
     if money.amount <= 0:
         raise InvalidAmount("A contract must be of more than zero.", attr="amount")
+    if starts_on < timezone.now().date() - _LONGEST_AGO:
+        raise ContractRefused("A contract may begin ten years ago at most.", attr="starts_on")
     _demand_fair(employees)
     contract = Contract(
         owner_id=owner_id,
@@ -68,15 +76,29 @@ def _demand_fair(employees: Sequence[tuple[str, int]]) -> None:
         raise ContractRefused("Shares are positive, and 100 % at most in all.", attr="employees")
 
 
-def fall_due(today: date | None = None) -> Iterator[Invoice]:
-    """Write an invoice for every contract that falls due by today; yields each."""
-    today = today or timezone.now().date()
-    due = Contract.objects.filter(next_due_on__lte=today).order_by("next_due_on")
-    for pk in due.values_list("pk", flat=True)[:_AT_ONCE]:
-        with transaction.atomic():
-            contract = Contract.objects.select_for_update().get(pk=pk)
-            made = [fell_due(contract) for _ in _times_due(contract, today)]
-        yield from made
+def fall_due(today: date | None = None, *, stops: Stops = ()) -> Iterator[Invoice]:
+    """Write an invoice for every contract that falls due by today; yields each.
+
+    One contract's trouble keeps no other waiting; what `stops` names ends it all.
+    """
+    today, passed = today or timezone.now().date(), set[UUID]()
+    due = Contract.objects.filter(next_due_on__lte=today).order_by("next_due_on", "pk")
+    while found := list(due.exclude(pk__in=passed).values_list("pk", flat=True)[:_AT_ONCE]):
+        for pk in found:
+            try:
+                yield from _invoices_due(pk, today)
+            except stops:
+                raise
+            except Exception:
+                log.exception("contract_not_due", contract=str(pk))
+                passed.add(pk)
+
+
+def _invoices_due(contract_id: UUID, today: date) -> list[Invoice]:
+    """Some invoices of one contract, in a commit; what is left of them comes at the next look."""
+    with transaction.atomic():
+        contract = Contract.objects.select_for_update().get(pk=contract_id)
+        return [fell_due(contract) for _ in islice(_times_due(contract, today), _TIMES_AT_ONCE)]
 
 
 def _times_due(contract: Contract, today: date) -> Iterator[None]:

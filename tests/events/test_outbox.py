@@ -11,7 +11,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from pytest_django import Settings
 
-from payments import leases, signals, tasks
+from payments import leases, signals, tasks, turns
 from payments.events import context, durable, relay
 from payments.events.durable import Handler
 from payments.events.models import Delivery, StoredEvent
@@ -173,7 +173,7 @@ def test_who_loses_the_lease_at_work_keeps_nothing_of_it(subscribe: Subscribe) -
     """Acting outside it cannot be undone; what is written down is the new holder's."""
     subscribe(handler(steal_the_delivery, acts_outside=True))
     write()
-    tasks.deliver_events()
+    tasks.deliver_outside()
     assert statuses() == ["leased"]
 
 
@@ -183,17 +183,17 @@ def test_what_acts_outside_is_told_again_with_the_same_event_after_a_crash(
     subscribe(handler(keep_and_die, acts_outside=True))
     write()
     with pytest.raises(Killed):
-        tasks.deliver_events()
+        tasks.deliver_outside()
     KnownDelivery.objects.all().delete()
-    with later(seconds=61), pytest.raises(Killed):
-        tasks.deliver_events()
+    with later(minutes=4), pytest.raises(Killed):
+        tasks.deliver_outside()
     assert heard() == ["p-1 1"]
 
 
 def test_no_transaction_is_open_while_something_acts_outside(subscribe: Subscribe) -> None:
     subscribe(handler(open_a_durable_transaction, acts_outside=True))
     write()
-    tasks.deliver_events()
+    tasks.deliver_outside()
     assert statuses() == ["done"]
 
 
@@ -312,15 +312,22 @@ def die_of_the_first(event: StoredEvent) -> None:
     keep(event)
 
 
-def test_what_nobody_here_knows_waits_for_a_person(subscribe: Subscribe) -> None:
+def test_what_nobody_here_knows_waits_for_a_newer_release_and_then_for_a_person(
+    subscribe: Subscribe,
+) -> None:
     subscribe(handler(keep))
     write()
-    Delivery.objects.update(handler="of_an_older_version")
-    tasks.deliver_events()
+    Delivery.objects.update(handler="of_another_version")
+    for minutes in range(0, 60, 2):
+        with later(minutes=minutes):
+            tasks.deliver_events()
+    assert list(Delivery.objects.values_list("status", "attempts")) == [("ready", 0)]
+    with later(minutes=62):
+        tasks.deliver_events()
     assert statuses() == ["parked"]
 
 
-def test_an_event_of_a_newer_version_waits_for_a_person(
+def test_what_a_newer_release_knows_it_is_brought_by_that(
     subscribe: Subscribe, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     subscribe(handler(keep))
@@ -328,18 +335,70 @@ def test_an_event_of_a_newer_version_waits_for_a_person(
     write()
     monkeypatch.setattr(signals.payment_created, "version", 1)
     tasks.deliver_events()
-    assert (statuses(), heard()) == (["parked"], [])
+    assert (statuses(), heard()) == (["ready"], [])
+    monkeypatch.setattr(signals.payment_created, "version", 2)
+    with later(minutes=2):
+        assert tasks.deliver_events() == 1
+    assert heard() == ["p-1 1"]
+
+
+def test_an_event_of_an_unknown_type_hinders_no_other(
+    subscribe: Subscribe, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    subscribe(handler(keep))
+    with monkeypatch.context() as tomorrow:
+        tomorrow.setattr(signals.payment_created, "name", "payment.of_tomorrow")
+        tomorrow.setattr(durable, "_by_signal", {"payment.of_tomorrow": durable.all_handlers()})
+        write()
+    write(about="p-2")
+    assert tasks.deliver_events() == 2
+    assert (statuses(), heard()) == (["ready", "done"], ["p-2 1"])
 
 
 # --- bounds
 
 
+def keep_of_each(event: StoredEvent) -> None:
+    KnownDelivery.objects.create(provider="keep", name=str(KnownDelivery.objects.count()))
+
+
+def test_letters_are_written_by_one_worker_at_a_time_and_keep_nobody_waiting(
+    subscribe: Subscribe,
+) -> None:
+    subscribe(handler(and_meanwhile, acts_outside=True))
+    subscribe(handler(keep, name="ours"))
+    write()
+    write(about="p-2")
+    _listened.clear()
+    assert tasks.deliver_outside() == 2
+    assert _listened == [0, 2, 0, 0]  # another worker's letters, and what it brought besides
+    assert heard() == ["p-1 1", "p-2 1"]
+    assert tasks.deliver_outside() == 0
+
+
+def and_meanwhile(_: StoredEvent) -> None:
+    _listened.extend([tasks.deliver_outside(), tasks.deliver_events()])
+
+
+def test_a_turn_that_its_holders_death_left_behind_ends_by_itself() -> None:
+    with turns.turn("letters", timedelta(minutes=3)) as is_ours:
+        assert is_ours
+        with turns.turn("letters", timedelta(minutes=3)) as is_theirs:
+            assert not is_theirs
+        with later(minutes=4), turns.turn("letters", timedelta(minutes=3)) as is_theirs:
+            assert is_theirs
+            with turns.turn("letters", timedelta(minutes=3)) as is_ours_again:
+                assert not is_ours_again
+    with turns.turn("letters", timedelta(minutes=3)) as is_ours:
+        assert is_ours
+
+
 def test_a_batch_that_takes_long_is_given_back_unbegun(
     subscribe: Subscribe, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    subscribe(handler(keep, acts_outside=True))
     for name in "abc":
-        write(about=name)
+        subscribe(handler(keep_of_each, name=name))
+    write()
     with time_machine.travel(timezone.now(), tick=False) as clock:
         deliver = relay.deliver
 

@@ -44,6 +44,11 @@ def test_a_second_charge_is_refunded_once_and_its_discrepancy_is_resolved(
     )  # fmt: skip
     audit = StoredEvent.objects.filter(type="payment.audit_log").get()
     assert audit.data["details"]["action"] == "orphan_returned"
+    beside = StoredEvent.objects.filter(type="payment.initiated").last()
+    assert beside
+    assert beside.data["details"] == {
+        "beside": str(GatewayOperation.objects.get(is_orphan=True, parent=None).id)
+    }
 
 
 @pytest.mark.parametrize(

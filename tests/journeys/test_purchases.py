@@ -3,9 +3,13 @@
 from collections.abc import Iterator
 
 import pytest
+from django.core import mail
 from django.db import transaction
+from pytest_django import Settings
 
-from payments import tasks
+from payments import notifications, tasks
+from payments.events import durable
+from payments.events.durable import Handler
 from payments.models import Payment, SagaRun
 from payments.sagas import engine, purchase
 from payments.sagas.purchase import PURCHASE, CannotFulfil, Fulfilment
@@ -47,8 +51,27 @@ def shop() -> Iterator[Shop]:
     purchase.fulfil_by(before)
 
 
+@pytest.fixture
+def _writers(monkeypatch: pytest.MonkeyPatch, settings: Settings) -> None:
+    """Those who write of undone purchases; who writes of payments has tests of his own."""
+    settings.MERCHANT_EMAIL = ["shop@example.com"]
+    writers = [
+        Handler(each.__name__, each, notifications.OF_SAGAS, acts_outside=True, about=about)
+        for each, about in (
+            (notifications.write_of_saga, notifications.needs_somebody),
+            (notifications.write_to_payer_of_undoing, notifications.is_undone),
+        )
+    ]
+    names = {each.name for each in writers}
+    others = {each.name: each for each in durable.all_handlers() if each.name not in names}
+    monkeypatch.setattr(durable, "_handlers", others)
+    monkeypatch.setattr(durable, "_by_signal", dict(durable._by_signal))
+    for each in writers:
+        durable.subscribe(each)
+
+
 def bought(merchant: Merchant, sandbox: SandboxProcess, deed: str = "approve") -> str:
-    payment, reference, _ = merchant.start(purchase=True)
+    payment, reference, _ = merchant.start(purchase=True, customer=CUSTOMER)
     work()
     sandbox.act(reference, deed)
     if deed == "approve":
@@ -86,6 +109,33 @@ def test_what_cannot_be_fulfilled_is_released_at_the_provider(
     assert truth(sandbox)[0] == "cancelled"
     assert (shop.packed, shop.unpacked) == ([], [])
     assert "the shelf is empty" in SagaRun.objects.get().reason
+
+
+@pytest.mark.usefixtures("_writers")
+def test_payer_and_merchant_are_told_of_what_came_to_nothing(
+    merchant: Merchant, sandbox: SandboxProcess, shop: Shop
+) -> None:
+    shop.trouble = CannotFulfil
+    bought(merchant, sandbox)
+    work()
+    assert tasks.deliver_outside() == 2
+    letters = {letter.to[0]: letter for letter in mail.outbox}
+    assert set(letters) == {CUSTOMER["email"], "shop@example.com"}
+    assert "could not be fulfilled" in letters[CUSTOMER["email"]].subject
+    assert "the shelf is empty" not in letters[CUSTOMER["email"]].body
+    assert "the shelf is empty" in letters["shop@example.com"].body
+
+
+@pytest.mark.usefixtures("_writers")
+def test_who_never_paid_is_not_told_that_it_came_to_nothing(
+    merchant: Merchant, sandbox: SandboxProcess, shop: Shop
+) -> None:
+    bought(merchant, sandbox, "decline")
+    sweep_after(hours=1)
+    with later(hours=2):
+        work()
+        tasks.deliver_outside()
+    assert [letter.to for letter in mail.outbox] == [["shop@example.com"]]
 
 
 @pytest.mark.parametrize("before", [True, False])

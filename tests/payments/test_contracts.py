@@ -102,6 +102,32 @@ def test_a_payment_pays_the_oldest_that_is_open() -> None:
     assert event["payment_id"] == str(payment.pk)
 
 
+def test_a_beginning_of_another_century_is_refused() -> None:
+    with pytest.raises(ContractRefused, match="ten years"):
+        contract(starts_on=date(1026, 1, 31), schedule="weekly")
+
+
+def test_what_fell_due_many_times_is_written_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(contracts, "_TIMES_AT_ONCE", 2)
+    monkeypatch.setattr(contracts, "_AT_ONCE", 1)
+    made, other = contract(schedule="weekly"), contract("rent-8")
+    assert len(list(contracts.fall_due(date(2026, 2, 28)))) == 5 + 2
+    assert (made.invoices.count(), other.invoices.count()) == (5, 2)
+
+
+def test_one_contracts_trouble_keeps_no_other_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+    broken, sound = contract("rent-6", starts_on=date(2026, 1, 1)), contract()
+    fell_due = contracts.fell_due
+
+    def stumble(due: Contract) -> Invoice:
+        if due == broken:
+            raise ValueError("of this one alone")
+        return fell_due(due)
+
+    monkeypatch.setattr(contracts, "fell_due", stumble)
+    assert [invoice.contract for invoice in contracts.fall_due(START)] == [sound]
+
+
 def test_what_is_paid_ahead_of_its_time_pays_the_next_that_will_fall_due() -> None:
     made = contract()
     pay()

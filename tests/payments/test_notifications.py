@@ -56,8 +56,8 @@ def test_each_is_told_of_each_event_in_one_plain_letter(
 ) -> None:
     subscribe(handler)
     event = happen(signal)
-    assert tasks.deliver_events() == 1
-    assert tasks.deliver_events() == 0
+    assert tasks.deliver_outside() == 1
+    assert tasks.deliver_outside() == 0
     (letter,) = mail.outbox
     assert letter.to == [to]
     assert letter.extra_headers["Message-ID"].startswith(f"<{event.id}.")
@@ -76,7 +76,7 @@ def test_who_is_forgotten_is_not_written_to(subscribe: Callable[[Handler], Handl
     payment = Payment.objects.get(pk=event.aggregate_id)
     assert payment.subject
     payment.subject.delete()
-    assert tasks.deliver_events() == 1
+    assert tasks.deliver_outside() == 1
     assert mail.outbox == []
     assert Delivery.objects.get().status == "done"
 
@@ -89,11 +89,11 @@ def test_a_mail_server_that_is_down_costs_time_and_no_letter(
     backend = settings.EMAIL_BACKEND
     settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
     settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", 1
-    tasks.deliver_events()
+    tasks.deliver_outside()
     assert Delivery.objects.get().last_error == "ConnectionRefusedError"
     settings.EMAIL_BACKEND = backend
     with later(minutes=1):
-        assert tasks.deliver_events() == 1
+        assert tasks.deliver_outside() == 1
     assert len(mail.outbox) == 1
 
 
@@ -102,7 +102,7 @@ def test_a_name_with_a_line_break_makes_no_second_header(
 ) -> None:
     subscribe(MERCHANT)
     happen(notifications.FOR_PAYERS[0], reference="order\nBcc: everybody@example.com")
-    tasks.deliver_events()
+    tasks.deliver_outside()
     (letter,) = mail.outbox
     assert "Bcc" not in letter.message()
     assert letter.recipients() == ["shop@example.com"]

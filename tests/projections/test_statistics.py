@@ -16,7 +16,7 @@ from django.utils import timezone
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from payments import tasks
+from payments import lifecycle, signals, tasks
 from payments.models import ApiKey, DailyFigures, Payment, PaymentStanding
 from payments.money import Money
 from payments.projections import figures, statistics
@@ -24,8 +24,18 @@ from payments.projections.durations import added, bucket_of, percentile
 from payments.projections.figures import Chosen
 from payments.projections.progress import as_of
 from payments.services.payments import create_payment
+from payments.statuses import FailureCode, OperationKind
 from tests.callers import caller
-from tests.payments.test_settle import NEWS, SOURCES, begin, new_payment, paid, settled
+from tests.lives import begun_again
+from tests.payments.test_settle import (
+    NEWS,
+    SOURCES,
+    begin,
+    declined,
+    new_payment,
+    paid,
+    settled,
+)
 
 pytestmark = pytest.mark.django_db
 PAID = ("completed", "partially_refunded", "refunded", "charged_back")
@@ -114,6 +124,33 @@ def test_what_waits_to_be_counted_shows_in_as_of() -> None:
         assert as_of("keep_statistics") == start
         tasks.deliver_events()
         assert as_of("keep_statistics") == start + timedelta(hours=1)
+
+
+def test_a_reservation_that_came_late_is_no_failure() -> None:
+    payment = new_payment()
+    page = begun_again(payment, OperationKind.AUTHORIZE)
+    settled(page, declined("T1", FailureCode.EXPIRED))
+    tasks.deliver_events()
+    assert figures.read(Chosen()).all.failed == 1
+    after = settled(page, paid("T1", kind=OperationKind.AUTHORIZE), by="lookup")
+    assert after.status == "authorized"
+    tasks.deliver_events()
+    found = figures.read(Chosen()).all
+    assert (found.failed, found.pending) == (0, 1)
+    before = tables()
+    rebuild()
+    assert tables() == before
+
+
+def test_what_is_done_beside_a_payment_moves_its_figures_to_no_other_provider() -> None:
+    operation = begin(new_payment())
+    payment = settled(operation, paid())
+    tasks.deliver_events()
+    with lifecycle.hold(payment.pk) as held:
+        details = {signals.BESIDE: "the second charge"}
+        lifecycle.note(held, signals.payment_initiated, provider="stripe", details=details)
+    tasks.deliver_events()
+    assert PaymentStanding.objects.get(pk=payment.pk).provider == "paytabs"
 
 
 def test_hearing_an_event_again_counts_nothing_twice() -> None:

@@ -252,7 +252,22 @@ def test_a_saga_ends_on_the_definition_that_it_began_with() -> None:
     assert (old.called, new.called) == (FORWARD, [])
 
 
-def test_a_saga_that_this_release_does_not_know_waits_for_a_person() -> None:
+def test_a_saga_that_this_release_does_not_know_is_left_to_a_newer_one_and_then_to_a_person() -> (
+    None
+):
     saga = begun(Script())
     SagaRun.objects.update(definition_version=9)
-    assert engine.advance(saga.pk).state == "stuck"
+    assert engine.advance(saga.pk).state == "running"
+    with later(minutes=62):
+        assert engine.advance(saga.pk).state == "stuck"
+
+
+def test_what_is_on_its_way_back_goes_on_there_when_its_release_is_back() -> None:
+    saga = begun(Script(pack_run=[FAILED], reserve_undo=[UNKNOWN]))
+    assert engine.advance(saga.pk).state == "compensating"
+    SagaRun.objects.update(definition_version=9)
+    with later(hours=2):
+        assert engine.advance(saga.pk).state == "compensating"
+    SagaRun.objects.update(definition_version=1)
+    with later(hours=4):
+        assert engine.advance(saga.pk).state == "compensated"

@@ -66,6 +66,7 @@ def work(times: int = 3) -> str:
     """What the workers do; answers how the saga stands."""
     for _ in range(times):
         tasks.deliver_events()
+        tasks.deliver_outside()
         tasks.advance_sagas()
     saga = SagaRun.objects.filter(type="processing").first()
     return saga.state if saga else "none"

@@ -7,9 +7,12 @@ from datetime import datetime
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 
+from payments.paging import paged
 from webhooks import inbox, worker
 from webhooks.models import PaymentWebhookEvent
 from webhooks.retention import standing
+
+_AT_ONCE = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +42,7 @@ def replay(rows: QuerySet[PaymentWebhookEvent]) -> Iterator[Replayed]:
 
     What was completed has had its effect, and what somebody is at now is left to them.
     """
-    for row in rows.iterator(chunk_size=200):
+    for row in paged(rows.filter(received_at__lte=timezone.now()), _AT_ONCE):
         taken = worker.take(_free().filter(pk=row.pk))
         answer = worker.try_again(taken[0]) if taken else _why_not(row)
         yield Replayed(row, answer)

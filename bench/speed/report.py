@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from statistics import median
 
-from bench.speed.goals import GOALS, Figures
+from bench.speed.goals import EVENTS, GOALS, Figures
 
 _NUMBERS = ("rate", "p50", "p95", "p99", "errors")
 
@@ -91,6 +91,7 @@ class Report:
             f"events appended a second: {appended}",
             f"deliveries a second: {relay['rate']:.0f}, p95 of their lag {relay['lag']:.2f} s",
             *(f"{name}, ms: {_listed(numbers)}" for name, numbers in sizes.items()),
+            f"history of {EVENTS:,} events: {_listed(figures['audit'])}",
             f"answers remembered: {mix['process']:.0%} here, {mix['shared']:.0%} by Redis",
         ]
 

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 
 from bench.speed import FOLDER
-from bench.speed.goals import Figures
+from bench.speed.goals import EVENTS, Figures
 from bench.speed.load import Load, Right, Tally
 from bench.speed.notices import api_request
 from bench.speed.payments import PER_SECOND, Payments, of_nobody, of_rival, of_service
@@ -40,6 +40,9 @@ class Rounds:
             stage.create_database(f"claims_{name}", template="claims")
             stage.ask("claims", "fill", str(size), database=f"claims_{name}".lower())
         stage.create_database("backbone", template="claims")
+        progress(f"{EVENTS:,} events")
+        stage.create_database("audit", template="claims")
+        stage.ask("audit", "fill", str(EVENTS), database="audit")
         self._readers = {name: self._filled(name, size) for name, size in PAYMENTS.items()}
 
     def _filled(self, name: str, payments: int) -> str:
@@ -152,6 +155,8 @@ class Rounds:
             self._progress(what)
             seconds = str(self._seconds)
             self._figures[what] = self._stage.ask("backbone", what, seconds, database="backbone")
+        self._progress("audit")
+        self._figures["audit"] = self._stage.ask("audit", "measure", database="audit")
 
     def _reads(self) -> None:
         for name, key in self._readers.items():

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from datetime import datetime
+from itertools import islice
 from uuid import uuid4
 
 from django.db.models import Count, QuerySet
@@ -11,6 +12,7 @@ from payments.events import durable
 from payments.events.durable import Handler
 from payments.events.models import Delivery, StoredEvent
 from payments.events.store import delivery_of
+from payments.paging import paged
 
 _BATCH = 500
 _GIVEN_UP = (Delivery.Status.DEAD, Delivery.Status.PARKED)
@@ -75,22 +77,15 @@ def schedule(
     replay_id = uuid4().hex
     wanted = {(signal.name, each.name) for each in handlers for signal in each.signals}
     # What happens from now on is told by deliveries of its own.
-    for page in _pages(events.filter(timestamp__lt=timezone.now())):
-        anew = [
-            delivery_of(event, each, replay_id)
-            for event in page
-            for each in durable.handlers_of(event)
-            if (event.type, each.name) in wanted
-        ]
-        yield Delivery.objects.bulk_create(anew)
-
-
-def _pages(events: QuerySet[StoredEvent]) -> Iterator[list[StoredEvent]]:
-    """In their order. No read stays open, or SQLite could not be written."""
-    page = list(events[:_BATCH])
-    while page:
-        yield page
-        page = list(events.filter(pk__gt=page[-1].pk)[:_BATCH])
+    before = events.filter(timestamp__lt=timezone.now())
+    anew = (
+        delivery_of(event, each, replay_id)
+        for event in paged(before, _BATCH)
+        for each in durable.handlers_of(event)
+        if (event.type, each.name) in wanted
+    )
+    while batch := list(islice(anew, _BATCH)):
+        yield Delivery.objects.bulk_create(batch)
 
 
 def given_up(

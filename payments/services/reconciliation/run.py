@@ -24,6 +24,7 @@ from payments.gateways.messages import (
 )
 from payments.gateways.registry import gateway_named
 from payments.models import GatewayOperation
+from payments.paging import paged
 from payments.services.reconciliation import queue
 from payments.services.reconciliation.findings import SOURCE, Deed, Finding, Report
 from payments.services.reconciliation.judging import agrees, judged
@@ -141,7 +142,7 @@ class Reconciliation:
                 for part in self._period.parts():
                     yield from self._list(Listing(what, part.since, part.until))
         else:
-            for operation in self._ours().iterator(_AT_ONCE):
+            for operation in paged(self._ours(), _AT_ONCE):
                 yield from self._list_of(operation)
 
     def _list(self, listing: Listing) -> Iterator[Page]:

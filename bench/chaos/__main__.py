@@ -27,7 +27,9 @@ def main() -> int:
         print(f"{' and '.join(missing)} cannot be found here: the SQLite form is run instead.")
         form = SQLITE
     form = form.lasting(wanted.minutes) if wanted.minutes else form
-    print(f"Seed {wanted.seed}, form {form.name}; logs are in {VAR / 'chaos'}.", flush=True)
+    form = form.of_seed(wanted.seed)
+    how = f"Seed {wanted.seed}, form {form.name}, news applied by the {form.applied_by}"
+    print(f"{how}; logs are in {VAR / 'chaos'}.", flush=True)
     try:
         with _only_one_here():
             said = chaos(form, wanted.seed, VAR / "chaos")

@@ -21,6 +21,8 @@ class Form:
     duplicates: float = 0.0
     drops: float = 0.0
     forgeries: float = 0.0
+    # Who applies news: the request that brought it, or a worker.
+    applied_by: str = "request"
     # A page that nobody pays ends after this.
     page_life: timedelta = timedelta(seconds=30)
     # The longest that recovery may take when all is well again.
@@ -30,6 +32,10 @@ class Form:
     def wanted_payments(self) -> int:
         """A few more than must be, so that a slow moment does not spoil the run."""
         return self.payments + self.payments // 20 + 2
+
+    def of_seed(self, seed: int) -> "Form":
+        """By odd seeds requests apply the news, by even ones workers do."""
+        return replace(self, applied_by="request" if seed % 2 else "worker")
 
     def lasting(self, minutes: float) -> "Form":
         """The same within another time, all included; recovery takes what it takes."""

@@ -41,6 +41,7 @@ def environment(form: Form, database: str, redis: str) -> dict[str, str]:
     told |= {
         "PORT": str(web),
         "PUBLIC_URL": public,
+        "WEBHOOK_PROCESSING": form.applied_by,
         "PAGE_LIFETIME": str(form.page_life // timedelta(milliseconds=1)),
         "DATABASE_URL": database,
         "REDIS_URL": redis,

@@ -41,6 +41,11 @@ def test_a_run_in_small_loses_nothing(tmp_path: Path) -> None:
 # --- the plan
 
 
+def test_every_other_seed_leaves_the_news_to_workers() -> None:
+    who = [FULL.of_seed(seed).applied_by for seed in (1, 2, 3, 4)]
+    assert who == ["request", "worker", "request", "worker"]
+
+
 def test_the_same_seed_draws_the_same_trouble() -> None:
     again = [plan.drawn(FULL, 7) for _ in range(2)]
     assert [str(trouble) for trouble in again[0]] == [str(trouble) for trouble in again[1]]

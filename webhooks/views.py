@@ -47,7 +47,7 @@ def receive(request: HttpRequest, provider: str) -> JsonResponse:
             raise Refused(503, "service_unavailable", detail, f"cannot_judge: {error}", 5) from None
 
     headers = admission.headers_of(request)
-    return _answered(request, provider, opened, lambda gateway: gateway.proves(headers))
+    return _answered(request, provider, opened)
 
 
 @csrf_exempt
@@ -66,8 +66,7 @@ def receive_generic(request: HttpRequest) -> JsonResponse:
     if wait := seconds_to_wait(request, "generic_webhook", client_address(request)):
         refused = Refused(429, "rate_limited", f"Try again in {wait} s.", "", wait)
         return _refusal(provider, admission.reported(request, provider[:20], refused))
-    # What a forwarded header says of itself was not verified here.
-    return _answered(request, provider, opened, lambda gateway: gateway.proves_body)
+    return _answered(request, provider, opened)
 
 
 def _demand_same_id(external: str | None, events: list[GatewayEvent]) -> None:
@@ -76,14 +75,11 @@ def _demand_same_id(external: str | None, events: list[GatewayEvent]) -> None:
         raise Refused(400, "event_id_contradicts", detail)
 
 
-def _answered(
-    request: HttpRequest, provider: str, opened: _Opener, proves: Callable[[Gateway], bool]
-) -> JsonResponse:
+def _answered(request: HttpRequest, provider: str, opened: _Opener) -> JsonResponse:
     try:
         gateway = _gateway(provider)
         admission.demand_known_source(request, gateway.name)
-        delivery = _delivery(request, gateway, is_proven=proves(gateway))
-        told = _processed(gateway, delivery, opened)
+        told = _processed(gateway, _delivery(request, gateway), opened)
     except Refused as refused:
         return _refusal(provider, admission.reported(request, provider[:20], refused))
     except DatabaseError:
@@ -103,7 +99,7 @@ def _gateway(provider: str) -> Gateway:
         raise Refused(404, error.code, error.detail) from None
 
 
-def _delivery(request: HttpRequest, gateway: Gateway, *, is_proven: bool) -> inbox.Delivery:
+def _delivery(request: HttpRequest, gateway: Gateway) -> inbox.Delivery:
     return inbox.Delivery(
         provider=gateway.name,
         body=admission.body_of(request),
@@ -111,7 +107,7 @@ def _delivery(request: HttpRequest, gateway: Gateway, *, is_proven: bool) -> inb
         source_address=client_address(request),
         external_event_id=request.headers.get("X-Webhook-Event-ID", "")[:191],
         name=gateway.delivery_id(admission.headers_of(request))[:191],
-        is_proven=is_proven,
+        is_proven=gateway.proves_body,
     )
 
 

@@ -11,9 +11,10 @@ from payments.gateways.registry import gateway_named
 from payments.gateways.wire import Lost, NotSent
 from payments.models import Dispute, GatewayOperation, Payment
 from payments.money import Money
+from payments.news import Difference
 from payments.resilience.errors import CallRefused, DeadlineExceeded
 from payments.services.follow_ups import handle_of
-from payments.statuses import Outcome, PaymentStatus, may_become
+from payments.statuses import Contradiction, Outcome, PaymentStatus, may_become
 
 _SIGNALS: dict[DisputeStatus, EventSignal] = {
     DisputeStatus.OPEN: signals.dispute_opened,
@@ -47,7 +48,8 @@ def record_dispute(
     Lost, it takes its money back in the ledger, and once nothing is left the payment is charged
     back; won after that, the payment is what its refunds make of it. What is not proven, or is
     about an attempt that took nothing for the payment, is kept and moves nothing; proven later,
-    or of more than was told before, it moves then.
+    or of more than was told before, it moves then. Lost after it was won contradicts itself: a
+    bank that begins anew opens another dispute.
     """
     with lifecycle.hold(operation.payment_id) as payment:
         dispute, is_new = Dispute.objects.get_or_create(
@@ -56,7 +58,9 @@ def record_dispute(
             gateway_reference=news.reference or f"charge:{operation.key}",
             defaults=_facts(payment, operation, news),
         )
-        if is_new or not _is_late(dispute, news):
+        if _was_won_before(dispute, news):
+            outcomes.contradict(payment, operation, _lost_after_all(dispute, news), "webhook")
+        elif is_new or not _is_late(dispute, news):
             is_news = is_new or dispute.status != news.status
             if is_proven:
                 _correct(dispute, news)
@@ -78,6 +82,18 @@ def _facts(payment: Payment, operation: GatewayOperation, news: DisputeNews) -> 
 def _is_late(dispute: Dispute, news: DisputeNews) -> bool:
     """An ended dispute is not opened again by late news; a lost one may still be won."""
     return dispute.status != Dispute.Status.OPEN and news.status is DisputeStatus.OPEN
+
+
+def _was_won_before(dispute: Dispute, news: DisputeNews) -> bool:
+    """Told lost, late or again, of what its bank has lost for good."""
+    is_won = dispute.proven_status == Dispute.Status.WON
+    return is_won and news.status is DisputeStatus.LOST
+
+
+def _lost_after_all(dispute: Dispute, news: DisputeNews) -> Difference:
+    name = dispute.gateway_reference
+    won, lost = f"dispute {name} won", f"dispute {name} lost"
+    return Difference(Contradiction.UNEXPECTED_NEWS, won, lost, news.money)
 
 
 def _correct(dispute: Dispute, news: DisputeNews) -> None:

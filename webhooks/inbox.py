@@ -10,7 +10,7 @@ import hashlib
 from collections.abc import Mapping
 from contextlib import suppress
 from copy import copy
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -173,15 +173,24 @@ def claim(
         return None, "duplicate"
     if row.is_held():
         return None, "accepted"
+    if _proves_less(delivery, row):
+        if mark.status is not Status.PROCESSING:
+            return None, "accepted"  # what stands there waits for its own turn
+        mark = replace(mark, operation=None)
     row.attempts += attempts
     _come_anew(row, delivery)
     put(row, mark)
     return row, ""
 
 
+def _proves_less(delivery: Delivery, row: PaymentWebhookEvent) -> bool:
+    """A hint under the id of proven news may be forged: it has no say in what that is about."""
+    return row.is_proven and not delivery.is_proven
+
+
 def _come_anew(row: PaymentWebhookEvent, delivery: Delivery) -> None:
-    """Keep the later delivery of an event, unless the earlier proved more: it may be forged."""
-    if row.is_proven and not delivery.is_proven:
+    """Keep the later delivery of an event, unless the earlier proved more."""
+    if _proves_less(delivery, row):
         return
     anew = _as_it_came(delivery)
     for name, value in anew.items():

@@ -46,7 +46,9 @@ def _as_a_hint(delivery: inbox.Delivery, event: GatewayEvent) -> str:
 
 def _applied(row: PaymentWebhookEvent, event: GatewayEvent) -> str:
     try:
-        return worker.given_up(row) or worker.apply(row, event)
+        # A proven row keeps an earlier delivery, and that one counts.
+        told = worker.event_in(row) if row.is_proven else event
+        return worker.given_up(row) or worker.apply(row, told)
     except inbox.Fenced:
         raise
     except Exception as error:

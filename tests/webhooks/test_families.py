@@ -133,7 +133,7 @@ def _connected(settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(transport, "send", send)
     with time_machine.travel(NOW, tick=False):
         yield
-    documents._known.clear()
+    documents.start_anew()
 
 
 @pytest.fixture

@@ -14,12 +14,11 @@ from django.views.decorators.csrf import csrf_exempt
 from payments.api.addresses import client_address
 from payments.api.errors import allow_only, error_body
 from payments.api.limits import seconds_to_wait
-from payments.errors import UnknownProvider
+from payments.errors import NotConfirmed, UnknownProvider
 from payments.gateways.client import open_notification
 from payments.gateways.contract import CannotJudge, Gateway, SignatureInvalid, Unreadable
 from payments.gateways.messages import GatewayEvent
 from payments.gateways.registry import gateway_named
-from payments.services.gateway_events import NotConfirmed
 from webhooks import admission, inbox, roads
 from webhooks.admission import Refused
 from webhooks.diagnosis import diagnosed

@@ -1,9 +1,12 @@
 """A payer's bank contests a charge: write it down, and let the payment follow how it ends."""
 
+from datetime import timedelta
+
 from django.db import connection, transaction
 from django.db.models import QuerySet
 
 from payments import ledger, lifecycle, operations, outcomes, signals
+from payments.errors import NotAnswered
 from payments.events.signal import EventSignal
 from payments.gateways import guarded
 from payments.gateways.messages import DisputeLookup, DisputeNews, DisputeStatus, GatewayCallFacts
@@ -23,19 +26,21 @@ _SIGNALS: dict[DisputeStatus, EventSignal] = {
 }
 
 
-def look_up_dispute(operation: GatewayOperation, hint: DisputeNews) -> DisputeNews | None:
-    """What the provider itself says of a dispute of this charge; None where it says nothing.
+def look_up_dispute(
+    operation: GatewayOperation, hint: DisputeNews, timeout: timedelta | None = None
+) -> DisputeNews | None:
+    """What the provider itself says of a dispute of this charge; None where it knows of none.
 
-    Raises NotSupported where the provider cannot be asked.
+    Raises NotAnswered, and NotSupported where the provider cannot be asked.
     """
     if connection.in_atomic_block:
         raise transaction.TransactionManagementError("A gateway was called inside a transaction.")
     order = DisputeLookup(hint.reference, operation.key, handle_of(operation), operation.money)
     calls: list[GatewayCallFacts] = []
     try:
-        return guarded.look_up_dispute(gateway_named(operation.provider), order, calls)
-    except (NotSent, Lost, CallRefused, DeadlineExceeded):
-        return None
+        return guarded.look_up_dispute(gateway_named(operation.provider), order, calls, timeout)
+    except (NotSent, Lost, CallRefused, DeadlineExceeded) as error:
+        raise NotAnswered(str(error)) from error
     finally:
         operations.keep_calls(operation, calls)
 

@@ -91,7 +91,7 @@ def opened_at(gateway: PayPal, now: datetime, **changes: str) -> Any:
     names = {f"Paypal-{name}".replace("_", "-"): value for name, value in changes.items()}
     headers = tuple((name, names.get(name, value)) for name, value in HEADERS)
     with time_machine.travel(now, tick=False):
-        return client.open_notification(gateway, headers, b"{}")
+        client.verify_notification(gateway, headers, b"{}")
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ from pytest_django import Settings
 
 from payments import outcomes
 from payments.crypto.signatures import hmac_hex
+from payments.gateways.paytabs import PayTabs
 from payments.models import Discrepancy, GatewayOperation, Payment, StoredEvent
 from tests.fakes import FakeTransport, notification
 from tests.webhooks.deliveries import KEY, deliver, news, open_page
@@ -120,6 +121,19 @@ def test_what_is_signed_but_unreadable_is_parked(operation: GatewayOperation, bo
     assert (first.status_code, first.json()["status"]) == (200, "accepted")
     assert second.json()["status"] == "duplicate"
     assert PaymentWebhookEvent.objects.get().body == body
+
+
+def test_what_breaks_while_it_is_verified_is_not_kept_as_if_it_were_signed(
+    operation: GatewayOperation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def break_off(*_: Any) -> None:
+        raise RecursionError
+
+    monkeypatch.setattr(PayTabs, "verify", break_off)
+    response = deliver(news(operation), "0" * 64)
+    code = response.json()["errors"][0]["code"]
+    assert (response.status_code, code) == (500, "processing_failed")
+    assert not PaymentWebhookEvent.objects.exists()
 
 
 def test_the_body_is_sealed_as_it_came_and_headers_are_redacted(

@@ -19,7 +19,7 @@ from payments.gateways.client import verify_notification
 from payments.gateways.contract import CannotJudge, Gateway, SignatureInvalid, Unreadable
 from payments.gateways.messages import GatewayEvent
 from payments.gateways.registry import gateway_named
-from webhooks import admission, inbox, roads
+from webhooks import admission, inbox, names, roads
 from webhooks.admission import Refused
 from webhooks.diagnosis import diagnosed
 from webhooks.models import PaymentWebhookEvent
@@ -124,7 +124,7 @@ def _processed(gateway: Gateway, delivery: inbox.Delivery, named: str) -> dict[s
         status, event_id = inbox.park_unreadable(delivery, str(error) or type(error).__name__)
         return {"status": status, "event_id": event_id}
     _demand_same_id(named, events)
-    if inbox.bears_another_body(delivery):
+    if names.bears_another_body(delivery):
         detail = "The signature does not fit the body."
         reason = "another_body: this delivery's name came before with another body"
         raise Refused(401, "invalid_signature", detail, reason)

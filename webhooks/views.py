@@ -6,9 +6,7 @@ from typing import Any
 import structlog
 from django.conf import settings
 from django.db import Error as DatabaseError
-from django.db.models import Count
 from django.http import HttpRequest, JsonResponse
-from django.utils import timezone
 from django.views.decorators.csrf import csrf_exempt
 
 from payments.api.addresses import client_address
@@ -22,7 +20,6 @@ from payments.gateways.registry import gateway_named
 from webhooks import admission, inbox, names, roads
 from webhooks.admission import Refused
 from webhooks.diagnosis import diagnosed
-from webhooks.models import PaymentWebhookEvent
 from webhooks.signals import webhook_answered
 
 log = structlog.get_logger(__name__)
@@ -152,15 +149,3 @@ def _refusal(provider: str, refused: Refused) -> JsonResponse:
 def _announce(provider: str, answer: str) -> None:
     named = provider if provider in settings.PROVIDERS else "unknown"
     webhook_answered.send_robust(sender=None, provider=named, answer=answer)
-
-
-@csrf_exempt
-@allow_only("GET", "POST")
-def health(request: HttpRequest) -> JsonResponse:
-    """How many events stand where."""
-    rows = PaymentWebhookEvent.objects.order_by().values_list("status").annotate(Count("pk"))
-    counts = dict(rows)
-    statistics = {"total": sum(counts.values())}
-    statistics |= {status.value: counts.get(status, 0) for status in inbox.Status}
-    now = timezone.now().isoformat()
-    return JsonResponse({"status": "ok", "timestamp": now, "statistics": statistics})

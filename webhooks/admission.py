@@ -13,7 +13,7 @@ from django.core.exceptions import RequestDataTooBig
 from django.db import DatabaseError
 from django.http import HttpRequest, UnreadablePostError
 
-from payments.api.addresses import client_address, is_within
+from payments.api.addresses import client_address, counted_address, is_within
 from payments.api.limits import seconds_to_wait
 from payments.crypto.signatures import hmac_hex, same
 from payments.gateways.wire import Headers
@@ -84,10 +84,14 @@ def reported(request: HttpRequest, provider: str, refused: Refused) -> Refused:
     webhook_rejected.send_robust(sender=None, facts=facts)
     if refused.status not in _NOT_THEIR_FAULT:
         _keep(facts)
-    if refused.status == 401 and (wait := seconds_to_wait(request, "webhook_rejected", source)):
+    if refused.status == 401 and (wait := _wait_after_this(request)):
         detail = f"Too many refused deliveries; try again in {wait} s."
         return Refused(429, "rate_limited", detail, reason, wait)
     return refused
+
+
+def _wait_after_this(request: HttpRequest) -> int:
+    return seconds_to_wait(request, "webhook_rejected", counted_address(request))
 
 
 def _keep(facts: SecurityFacts) -> None:

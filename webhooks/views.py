@@ -9,7 +9,7 @@ from django.db import Error as DatabaseError
 from django.http import HttpRequest, JsonResponse
 from django.views.decorators.csrf import csrf_exempt
 
-from payments.api.addresses import client_address
+from payments.api.addresses import client_address, counted_address
 from payments.api.errors import allow_only, error_body
 from payments.api.limits import seconds_to_wait
 from payments.errors import NotConfirmed, UnknownProvider
@@ -56,7 +56,7 @@ def receive_generic(request: HttpRequest) -> JsonResponse:
         secrets = settings.PROVIDERS[gateway.name]["generic_webhook_secrets"]
         admission.verify_generic(request.headers, body, secrets)
 
-    if wait := seconds_to_wait(request, "generic_webhook", client_address(request)):
+    if wait := seconds_to_wait(request, "generic_webhook", counted_address(request)):
         refused = Refused(429, "rate_limited", f"Try again in {wait} s.", "", wait)
         return _refusal(provider, admission.reported(request, provider[:20], refused))
     named = request.headers.get("X-Webhook-Event-ID", "")

@@ -44,6 +44,22 @@ def test_who_asks_too_often_is_told_to_wait(settings: Settings) -> None:
     assert int(answers[-1]["Retry-After"]) > 0
 
 
+@pytest.mark.parametrize(
+    ("addresses", "last"),
+    [
+        ([f"2001:db8:0:1::{n}" for n in range(4)], 429),
+        ([f"2001:db8:0:{n}::1" for n in range(4)], 200),
+        ([f"203.0.113.{n}" for n in range(4)], 200),
+    ],
+)
+def test_limits_count_a_household_once_however_many_addresses_it_has(
+    settings: Settings, addresses: list[str], last: int
+) -> None:
+    settings.RATE_LIMITS = settings.RATE_LIMITS | {"default": "3/m"}
+    answers = [Client(REMOTE_ADDR=each).get(PATH).status_code for each in addresses]
+    assert answers == [200, 200, 200, last]
+
+
 def test_while_the_database_is_away_it_says_so_in_the_houses_form() -> None:
     def away(*_: Any) -> None:
         raise OperationalError("gone")

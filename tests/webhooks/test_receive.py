@@ -272,6 +272,16 @@ def test_only_refused_deliveries_are_counted_and_the_count_ends_in_a_429(
     assert statuses[-1] == 429
 
 
+def test_refused_deliveries_of_one_household_are_counted_together(
+    operation: GatewayOperation, settings: Settings
+) -> None:
+    settings.RATE_LIMITS = settings.RATE_LIMITS | {"webhook_rejected": "3/m"}
+    path, headers = "/webhooks/payments/paytabs", {"Signature": "0" * 64}
+    sources = [Client(REMOTE_ADDR=f"2001:db8::{n}") for n in range(4)]
+    answers = [each.post(path, b"{}", "application/json", headers=headers) for each in sources]
+    assert [each.status_code for each in answers] == [401, 401, 401, 429]
+
+
 # The generic webhook.
 
 

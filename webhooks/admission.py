@@ -19,6 +19,7 @@ from payments.crypto.signatures import hmac_hex, same
 from payments.gateways.wire import Headers
 from payments.services.security import report_refusal
 from payments.signals import SecurityFacts
+from webhooks.diagnosis import written_otherwise
 from webhooks.signals import webhook_rejected
 
 log = structlog.get_logger("security")
@@ -108,9 +109,15 @@ def verify_generic(headers: Mapping[str, str], body: bytes, secrets: list[str]) 
         detail = "X-Webhook-Timestamp and X-Webhook-Signature are both needed."
         raise Refused(400, "missing_header", detail)
     _demand_fresh(timestamp)
-    message = timestamp.encode() + b"." + body
-    if not any(same(given, hmac_hex(secret.encode(), message)) for secret in secrets if secret):
+
+    def fits(written: bytes) -> bool:
+        message = timestamp.encode() + b"." + written
+        return any(same(given, hmac_hex(each.encode(), message)) for each in secrets if each)
+
+    if not fits(body):
         reason = "signature_mismatch" if secrets else "no_secret_configured"
+        if any(fits(other) for other in written_otherwise(body)):
+            reason = "body_altered: the signature fits this JSON written otherwise; ask your proxy"
         raise Refused(401, "invalid_signature", "The signature does not fit the body.", reason)
 
 

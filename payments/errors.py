@@ -101,6 +101,16 @@ class OutcomeUnknown(DomainError):
     code = "provider_timeout"
 
 
+class NotConfirmed(DomainError):
+    """The provider does not confirm its own hint now; it will send it again."""
+
+    code = "not_confirmed"
+
+
+class NotAnswered(NotConfirmed):
+    """It said nothing when it was asked about its hint, or not in time."""
+
+
 class ReportUnreadable(DomainError):
     """A file that a provider's dashboard exported cannot be read; nothing was done with it."""
 

@@ -41,6 +41,15 @@ def moves_forward(operation: GatewayOperation, result: GatewayResult) -> bool:
     return told in FINAL_OUTCOMES or known == Outcome.UNKNOWN or told is Outcome.PENDING
 
 
+def wants_asking(operation: GatewayOperation, result: GatewayResult, heard_from: str) -> bool:
+    """Whether a refund that failed is notified as given back: perhaps late news, of before.
+
+    Banks send refunds back. Which of the two came last only the provider can say.
+    """
+    failed = operation.kind == OperationKind.REFUND and operation.outcome == Outcome.DECLINED
+    return failed and heard_from == "webhook" and result.outcome is Outcome.SUCCEEDED
+
+
 def brings_doubt(operation: GatewayOperation, result: GatewayResult, heard_from: str) -> bool:
     """Whether a call of ours used what was done on the page, and its answer was lost."""
     is_page = operation.is_open() and bool(operation.redirect_url)

@@ -218,6 +218,9 @@ def settle(known: GatewayOperation, result: GatewayResult, *, heard_from: str) -
         _sound_unlisted_word(operation, result)
         is_back = result.takes_back and outcomes.is_given_back(payment)
         difference = news.difference_in(operation, result, heard_from, is_given_back=is_back)
+        if not difference and news.wants_asking(operation, result, heard_from):
+            outcomes.ask_soon(operation)
+            return payment
         difference = difference or news.excess_in(operation, result, outcomes.refundable(payment))
         if difference:
             outcomes.contradict(payment, operation, difference, heard_from)

@@ -57,14 +57,19 @@ def contradict(
     if not is_new:
         return
     if heard_from != "lookup" and operation.outcome != Outcome.SUCCEEDED:
-        operation.next_check_at = timezone.now()
-        operation.save(update_fields=["next_check_at"])
+        ask_soon(operation)
     details = {"contradiction": difference.kind.value}
     details |= {"expected": difference.expected, "heard": difference.heard}
     lifecycle.note(
         payment, signals.payment_contradicted, operation, heard_from=heard_from, details=details
     )
     log.error("payment_contradicted", payment_id=str(payment.id), **details)
+
+
+def ask_soon(operation: GatewayOperation) -> None:
+    """Believe nothing yet: what the provider says when it is asked decides."""
+    operation.next_check_at = timezone.now()
+    operation.save(update_fields=["next_check_at"])
 
 
 def apply(

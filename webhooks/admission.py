@@ -13,12 +13,13 @@ from django.core.exceptions import RequestDataTooBig
 from django.db import DatabaseError
 from django.http import HttpRequest, UnreadablePostError
 
-from payments.api.addresses import client_address, is_within
+from payments.api.addresses import client_address, counted_address, is_within
 from payments.api.limits import seconds_to_wait
 from payments.crypto.signatures import hmac_hex, same
 from payments.gateways.wire import Headers
 from payments.services.security import report_refusal
 from payments.signals import SecurityFacts
+from webhooks.diagnosis import written_otherwise
 from webhooks.signals import webhook_rejected
 
 log = structlog.get_logger("security")
@@ -84,10 +85,14 @@ def reported(request: HttpRequest, provider: str, refused: Refused) -> Refused:
     webhook_rejected.send_robust(sender=None, facts=facts)
     if refused.status not in _NOT_THEIR_FAULT:
         _keep(facts)
-    if refused.status == 401 and (wait := seconds_to_wait(request, "webhook_rejected", source)):
+    if refused.status == 401 and (wait := _wait_after_this(request)):
         detail = f"Too many refused deliveries; try again in {wait} s."
         return Refused(429, "rate_limited", detail, reason, wait)
     return refused
+
+
+def _wait_after_this(request: HttpRequest) -> int:
+    return seconds_to_wait(request, "webhook_rejected", counted_address(request))
 
 
 def _keep(facts: SecurityFacts) -> None:
@@ -104,9 +109,15 @@ def verify_generic(headers: Mapping[str, str], body: bytes, secrets: list[str]) 
         detail = "X-Webhook-Timestamp and X-Webhook-Signature are both needed."
         raise Refused(400, "missing_header", detail)
     _demand_fresh(timestamp)
-    message = timestamp.encode() + b"." + body
-    if not any(same(given, hmac_hex(secret.encode(), message)) for secret in secrets if secret):
+
+    def fits(written: bytes) -> bool:
+        message = timestamp.encode() + b"." + written
+        return any(same(given, hmac_hex(each.encode(), message)) for each in secrets if each)
+
+    if not fits(body):
         reason = "signature_mismatch" if secrets else "no_secret_configured"
+        if any(fits(other) for other in written_otherwise(body)):
+            reason = "body_altered: the signature fits this JSON written otherwise; ask your proxy"
         raise Refused(401, "invalid_signature", "The signature does not fit the body.", reason)
 
 

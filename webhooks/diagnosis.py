@@ -26,18 +26,23 @@ def diagnosed(gateway: Gateway, headers: Headers, body: bytes, reason: str) -> s
         return reason
     if reason in ("missing_header", "signature_mismatch"):
         for name in configured():
-            if name != gateway.name and _fits(gateway_named(name), headers, body):
+            if name != gateway.name and _is_of(gateway_named(name), headers, body):
                 return f"another_providers: this is {name}'s, sent to {gateway.name}'s address"
     if reason == "signature_mismatch":
         return _mistake(gateway, headers, body) or reason
     return reason
 
 
+def _is_of(other: Gateway, headers: Headers, body: bytes) -> bool:
+    """By its signature, or by the name that only this provider gives to its deliveries."""
+    return bool(other.delivery_id(headers)) or _fits(other, headers, body)
+
+
 def _mistake(gateway: Gateway, headers: Headers, body: bytes) -> str:
     for name, other in _with_other_secrets(gateway):
         if _fits(other, headers, body):
             return f"wrong_secret: it is signed with {name}, not with the webhook secret"
-    if any(_fits(gateway, headers, other) for other in _written_otherwise(body)):
+    if any(_fits(gateway, headers, other) for other in written_otherwise(body)):
         return "body_altered: the signature fits this JSON written otherwise; ask your proxy"
     return ""
 
@@ -55,8 +60,10 @@ def _with_other_secrets(gateway: Gateway) -> Iterator[tuple[str, Gateway]]:
             yield name, believing
 
 
-def _written_otherwise(body: bytes) -> Iterator[bytes]:
+def written_otherwise(body: bytes) -> Iterator[bytes]:
     """What a well-meaning proxy may have been given before it sent us this."""
+    if len(body) > _WORTH_A_LOOK:
+        return
     yield body.strip()
     yield body + b"\n"
     with suppress(ValueError, RecursionError):

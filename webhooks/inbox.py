@@ -10,7 +10,7 @@ import hashlib
 from collections.abc import Mapping
 from contextlib import suppress
 from copy import copy
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -31,14 +31,19 @@ from payments.services.gateway_events import (
     operation_of,
 )
 from webhooks import announcements
-from webhooks.models import KnownDelivery, PaymentWebhookEvent
+from webhooks.models import PaymentWebhookEvent
 
 log = structlog.get_logger(__name__)
 Status = PaymentWebhookEvent.Status
 LEASE = timedelta(minutes=5)
 # When to try again after the first, second, … try; after the last it is a person's turn.
 RETRIES = tuple(timedelta(seconds=s) for s in (10, 60, 300, 3600, 6 * 3600, 24 * 3600))
-_WORDS = {Status.COMPLETED: "processed", Status.IGNORED: "ignored", Status.PARKED: "accepted"}
+_WORDS = {
+    Status.COMPLETED: "processed",
+    Status.IGNORED: "ignored",
+    Status.PARKED: "accepted",
+    Status.PROCESSING: "accepted",
+}
 
 
 class Fenced(Exception):
@@ -158,8 +163,8 @@ def claim(
 ) -> tuple[PaymentWebhookEvent | None, str]:
     """Take the event for this transaction and mark it; without a row the answer says why not.
 
-    New, or retaken (it failed, or its holder's lease is over); else a duplicate, or busy, which
-    is answered `accepted`: it is kept already and somebody is at it.
+    New, or retaken (it failed, or its holder's lease is over); else a duplicate, or kept
+    already while somebody is at it or will be.
     """
     row = _new_row(delivery, event, attempts)
     _write_on(row, mark)
@@ -171,17 +176,32 @@ def claim(
     if row.is_settled():
         announcements.let_be_known(row)
         return None, "duplicate"
-    if row.is_held():
-        return None, "accepted"
+    if row.is_held() or _is_told_again(row, delivery):
+        return None, _WORDS[Status(row.status)]
+    if _proves_less(delivery, row):
+        if mark.status is not Status.PROCESSING:
+            return None, "accepted"  # what stands there waits for its own turn
+        mark = replace(mark, operation=None)
     row.attempts += attempts
     _come_anew(row, delivery)
     put(row, mark)
     return row, ""
 
 
+def _is_told_again(row: PaymentWebhookEvent, delivery: Delivery) -> bool:
+    """By the very body that is kept already, while nothing is to be done that it could hasten."""
+    is_new = not row.is_proven and delivery.is_proven
+    return row.is_at_rest() and not is_new and bytes(row.body) == delivery.body
+
+
+def _proves_less(delivery: Delivery, row: PaymentWebhookEvent) -> bool:
+    """A hint under the id of proven news may be forged: it has no say in what that is about."""
+    return row.is_proven and not delivery.is_proven
+
+
 def _come_anew(row: PaymentWebhookEvent, delivery: Delivery) -> None:
-    """Keep the later delivery of an event, unless the earlier proved more: it may be forged."""
-    if row.is_proven and not delivery.is_proven:
+    """Keep the later delivery of an event, unless the earlier proved more."""
+    if _proves_less(delivery, row):
         return
     anew = _as_it_came(delivery)
     for name, value in anew.items():
@@ -275,15 +295,3 @@ def park_unreadable(delivery: Delivery, reason: str) -> tuple[str, str]:
     with transaction.atomic(durable=True):
         _, answer = claim(delivery, event, Mark(Status.PARKED, error=reason))
         return answer or "accepted", event.id
-
-
-def bears_another_body(delivery: Delivery) -> bool:
-    """Whether this delivery's own name came before with another body: then one is forged."""
-    if not delivery.name:
-        return False
-    known, _ = KnownDelivery.objects.get_or_create(
-        provider=delivery.provider,
-        name=delivery.name,
-        defaults={"body_digest": delivery.digest},
-    )
-    return known.body_digest != delivery.digest

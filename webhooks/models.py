@@ -87,6 +87,12 @@ class PaymentWebhookEvent(models.Model):
         is_processing = self.status == self.Status.PROCESSING
         return is_processing and bool(self.next_try_at and self.next_try_at > timezone.now())
 
+    def is_at_rest(self) -> bool:
+        """Whether it came to nothing, or waits for any worker, held by nobody who may have died."""
+        came_to_nothing = self.status in (self.Status.IGNORED, self.Status.PARKED)
+        is_waiting = self.status == self.Status.PROCESSING and self.lease_token is None
+        return came_to_nothing or is_waiting
+
 
 class KnownDelivery(models.Model):
     """A provider's name for one delivery, and the body that it first came with."""

@@ -1,39 +1,44 @@
-"""Forget webhook events that have served their time: completed ones only, in batches.
+"""Forget webhook events that have served their time: completed and ignored ones only, in batches.
 
 Forgetting an event cannot open the door to it again: what it told is in the operation's own
-outcome, and settling that twice changes nothing.
+outcome, and settling that twice changes nothing. One that proved itself and was ignored had no
+effect, and has none when it comes again.
 """
 
 from collections import Counter
 from collections.abc import Iterator
 from datetime import timedelta
+from typing import Any
 
-from django.db.models import Count, QuerySet
+from django.db.models import Count, Q, QuerySet
 from django.utils import timezone
 
 from webhooks.models import KnownDelivery, PaymentWebhookEvent
 
 BATCH = 1000
+# PayPal's signatures are believed for four days: until then a name must keep its body.
+LONGEST_PROOF = timedelta(days=5)
+_Status = PaymentWebhookEvent.Status
 
 
 def forgettable(age: timedelta, provider: str = "") -> QuerySet[PaymentWebhookEvent]:
-    """Completed events that are older than this, of one provider or of all."""
-    before = timezone.now() - age
-    old = PaymentWebhookEvent.objects.filter(
-        status=PaymentWebhookEvent.Status.COMPLETED, received_at__lt=before
-    )
+    """Completed and ignored events older than this, of one provider or of all; the oldest first."""
+    over = Q(status=_Status.COMPLETED) | Q(status=_Status.IGNORED, is_proven=True)
+    old = PaymentWebhookEvent.objects.filter(over, received_at__lt=timezone.now() - age)
+    old = old.order_by("received_at")
     return old.filter(provider=provider) if provider else old
 
 
-def forget(rows: QuerySet[PaymentWebhookEvent], batch: int = BATCH) -> Iterator[int]:
+def forget(rows: QuerySet[Any], batch: int = BATCH) -> Iterator[int]:
     """Delete rows batch by batch, each in a commit of its own; yields how many each time."""
-    while keys := list(rows.order_by("received_at").values_list("pk", flat=True)[:batch]):
-        yield PaymentWebhookEvent.objects.filter(pk__in=keys).delete()[0]
+    while keys := list(rows.values_list("pk", flat=True)[:batch]):
+        yield QuerySet(rows.model).filter(pk__in=keys).delete()[0]
 
 
-def forget_deliveries(age: timedelta) -> int:
-    """Forget the names of old deliveries; a provider has long stopped repeating them."""
-    return KnownDelivery.objects.filter(seen_at__lt=timezone.now() - age).delete()[0]
+def forgettable_names(age: timedelta) -> QuerySet[KnownDelivery]:
+    """The names of deliveries older than this; never of one whose signature may still be good."""
+    before = timezone.now() - max(age, LONGEST_PROOF)
+    return KnownDelivery.objects.filter(seen_at__lt=before).order_by("seen_at")
 
 
 def standing(provider: str = "") -> dict[tuple[str, str], int]:

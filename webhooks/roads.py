@@ -2,8 +2,11 @@
 
 from django.conf import settings
 
+from payments import leases
+from payments.errors import NotAnswered
 from payments.gateways.messages import GatewayEvent
 from payments.services.gateway_events import concerns_us
+from payments.services.readers import WAIT
 from payments.waking import Waker
 from webhooks import inbox, seen, worker
 from webhooks.models import PaymentWebhookEvent
@@ -46,9 +49,20 @@ def _as_a_hint(delivery: inbox.Delivery, event: GatewayEvent) -> str:
 
 def _applied(row: PaymentWebhookEvent, event: GatewayEvent) -> str:
     try:
-        return worker.given_up(row) or worker.apply(row, event)
+        # A proven row keeps an earlier delivery, and that one counts.
+        told = worker.event_in(row) if row.is_proven else event
+        return worker.given_up(row) or worker.apply(row, told, WAIT)
     except inbox.Fenced:
         raise
+    except NotAnswered:
+        return _left_over(row)
     except Exception as error:
         inbox.mark_failed(row, error)
         raise
+
+
+def _left_over(row: PaymentWebhookEvent) -> str:
+    """The provider that waits for our answer did not give us its own: who has time asks again."""
+    leases.give_back([row], counter="unended")
+    worker_wanted.wake()
+    return "accepted"

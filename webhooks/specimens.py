@@ -148,7 +148,7 @@ def _by_stripe(secret: bytes, body: bytes) -> dict[str, str]:
     return {"Stripe-Signature": f"t={at},v1={hmac_hex(secret, f'{at}.'.encode() + body)}"}
 
 
-def _by_flutterwave(secret: bytes, body: bytes) -> dict[str, str]:
+def by_flutterwave(secret: bytes, body: bytes) -> dict[str, str]:
     digest = hmac.digest(secret, body, hashlib.sha256)
     return {"flutterwave-signature": base64.b64encode(digest).decode()}
 
@@ -170,6 +170,6 @@ _PROVIDERS: dict[str, _Provider] = {
         lambda secret, body: {"x-paystack-signature": hmac_hex(secret, body, "sha512")},
         lambda facts: facts["webhook_secrets"][0],
     ),
-    "flutterwave": (_flutterwave, _by_flutterwave, lambda facts: facts["webhook_secrets"][0]),
+    "flutterwave": (_flutterwave, by_flutterwave, lambda facts: facts["webhook_secrets"][0]),
 }
 PROVIDERS = tuple(_PROVIDERS)

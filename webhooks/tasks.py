@@ -16,7 +16,7 @@ def apply_due_events() -> int:
 
 @shared_task
 def cleanup_webhook_events() -> int:
-    """Forget completed events past RETENTION_WEBHOOK_EVENTS_DAYS; answers how many."""
+    """Forget completed and ignored events past RETENTION_WEBHOOK_EVENTS_DAYS; answers how many."""
     age = timedelta(days=settings.RETENTION_WEBHOOK_EVENTS_DAYS)
-    retention.forget_deliveries(age)
+    sum(retention.forget(retention.forgettable_names(age)))
     return sum(retention.forget(retention.forgettable(age)))

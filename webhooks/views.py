@@ -6,28 +6,24 @@ from typing import Any
 import structlog
 from django.conf import settings
 from django.db import Error as DatabaseError
-from django.db.models import Count
 from django.http import HttpRequest, JsonResponse
-from django.utils import timezone
 from django.views.decorators.csrf import csrf_exempt
 
-from payments.api.addresses import client_address
+from payments.api.addresses import client_address, counted_address
 from payments.api.errors import allow_only, error_body
 from payments.api.limits import seconds_to_wait
-from payments.errors import UnknownProvider
-from payments.gateways.client import open_notification
+from payments.errors import NotConfirmed, UnknownProvider
+from payments.gateways.client import verify_notification
 from payments.gateways.contract import CannotJudge, Gateway, SignatureInvalid, Unreadable
 from payments.gateways.messages import GatewayEvent
 from payments.gateways.registry import gateway_named
-from payments.services.gateway_events import NotConfirmed
-from webhooks import admission, inbox, roads
+from webhooks import admission, inbox, names, roads
 from webhooks.admission import Refused
 from webhooks.diagnosis import diagnosed
-from webhooks.models import PaymentWebhookEvent
 from webhooks.signals import webhook_answered
 
 log = structlog.get_logger(__name__)
-_Opener = Callable[[Gateway, bytes], list[GatewayEvent]]
+_Verifier = Callable[[Gateway, bytes], None]
 
 
 @csrf_exempt
@@ -35,9 +31,9 @@ _Opener = Callable[[Gateway, bytes], list[GatewayEvent]]
 def receive(request: HttpRequest, provider: str) -> JsonResponse:
     """`POST /webhooks/payments/{provider}`: signed the provider's own way."""
 
-    def opened(gateway: Gateway, body: bytes) -> list[GatewayEvent]:
+    def verify(gateway: Gateway, body: bytes) -> None:
         try:
-            return open_notification(gateway, headers, body)
+            verify_notification(gateway, headers, body)
         except SignatureInvalid as error:
             detail = "The signature does not fit the body."
             reason = diagnosed(gateway, headers, body, error.reason)
@@ -47,7 +43,7 @@ def receive(request: HttpRequest, provider: str) -> JsonResponse:
             raise Refused(503, "service_unavailable", detail, f"cannot_judge: {error}", 5) from None
 
     headers = admission.headers_of(request)
-    return _answered(request, provider, opened, lambda gateway: gateway.proves(headers))
+    return _answered(request, provider, verify)
 
 
 @csrf_exempt
@@ -56,34 +52,33 @@ def receive_generic(request: HttpRequest) -> JsonResponse:
     """`POST /payments/v2/webhook`: a provider's notification, signed with our own secret."""
     provider = request.headers.get("X-Webhook-Provider", "paytabs")
 
-    def opened(gateway: Gateway, body: bytes) -> list[GatewayEvent]:
+    def verify(gateway: Gateway, body: bytes) -> None:
         secrets = settings.PROVIDERS[gateway.name]["generic_webhook_secrets"]
         admission.verify_generic(request.headers, body, secrets)
-        events = gateway.events_in(body)
-        _demand_same_id(request.headers.get("X-Webhook-Event-ID"), events)
-        return events
 
-    if wait := seconds_to_wait(request, "generic_webhook", client_address(request)):
+    if wait := seconds_to_wait(request, "generic_webhook", counted_address(request)):
         refused = Refused(429, "rate_limited", f"Try again in {wait} s.", "", wait)
         return _refusal(provider, admission.reported(request, provider[:20], refused))
-    # What a forwarded header says of itself was not verified here.
-    return _answered(request, provider, opened, lambda gateway: gateway.proves_body)
+    named = request.headers.get("X-Webhook-Event-ID", "")
+    return _answered(request, provider, verify, named=named)
 
 
-def _demand_same_id(external: str | None, events: list[GatewayEvent]) -> None:
-    if external and external not in [event.id for event in events]:
+def _demand_same_id(named: str, events: list[GatewayEvent]) -> None:
+    if named and named not in [event.id for event in events]:
         detail = "X-Webhook-Event-ID is not the id of the event in the body."
         raise Refused(400, "event_id_contradicts", detail)
 
 
 def _answered(
-    request: HttpRequest, provider: str, opened: _Opener, proves: Callable[[Gateway], bool]
+    request: HttpRequest, provider: str, verify: _Verifier, *, named: str = ""
 ) -> JsonResponse:
+    """`named` is what the sender calls the event, where that has to be true."""
     try:
         gateway = _gateway(provider)
         admission.demand_known_source(request, gateway.name)
-        delivery = _delivery(request, gateway, is_proven=proves(gateway))
-        told = _processed(gateway, delivery, opened)
+        delivery = _delivery(request, gateway)
+        verify(gateway, delivery.body)
+        told = _processed(gateway, delivery, named)
     except Refused as refused:
         return _refusal(provider, admission.reported(request, provider[:20], refused))
     except DatabaseError:
@@ -91,7 +86,7 @@ def _answered(
         return _refusal(provider, later)
     except Exception:
         log.exception("webhook_not_processed", provider=provider[:20])
-        return _refusal(provider, Refused(500, "processing_failed", "It is kept; send it again."))
+        return _refusal(provider, Refused(500, "processing_failed", "Send it again."))
     _announce(provider, told["status"])
     return JsonResponse(told)
 
@@ -103,7 +98,7 @@ def _gateway(provider: str) -> Gateway:
         raise Refused(404, error.code, error.detail) from None
 
 
-def _delivery(request: HttpRequest, gateway: Gateway, *, is_proven: bool) -> inbox.Delivery:
+def _delivery(request: HttpRequest, gateway: Gateway) -> inbox.Delivery:
     return inbox.Delivery(
         provider=gateway.name,
         body=admission.body_of(request),
@@ -111,22 +106,22 @@ def _delivery(request: HttpRequest, gateway: Gateway, *, is_proven: bool) -> inb
         source_address=client_address(request),
         external_event_id=request.headers.get("X-Webhook-Event-ID", "")[:191],
         name=gateway.delivery_id(admission.headers_of(request))[:191],
-        is_proven=is_proven,
+        is_proven=gateway.proves_body,
     )
 
 
-def _processed(gateway: Gateway, delivery: inbox.Delivery, opened: _Opener) -> dict[str, Any]:
+def _processed(gateway: Gateway, delivery: inbox.Delivery, named: str) -> dict[str, Any]:
+    """Read and take in what was verified."""
     try:
-        events = opened(gateway, delivery.body)
-    except Refused:
-        raise
+        events = gateway.events_in(delivery.body)
     except Exception as error:
-        # Verified, and yet not to be read: kept for a person, whatever the reason.
+        # Not to be read: kept for a person, whatever the reason.
         if not isinstance(error, Unreadable):
             log.exception("notification_unreadable", provider=gateway.name)
         status, event_id = inbox.park_unreadable(delivery, str(error) or type(error).__name__)
         return {"status": status, "event_id": event_id}
-    if inbox.bears_another_body(delivery):
+    _demand_same_id(named, events)
+    if names.bears_another_body(delivery):
         detail = "The signature does not fit the body."
         reason = "another_body: this delivery's name came before with another body"
         raise Refused(401, "invalid_signature", detail, reason)
@@ -154,15 +149,3 @@ def _refusal(provider: str, refused: Refused) -> JsonResponse:
 def _announce(provider: str, answer: str) -> None:
     named = provider if provider in settings.PROVIDERS else "unknown"
     webhook_answered.send_robust(sender=None, provider=named, answer=answer)
-
-
-@csrf_exempt
-@allow_only("GET", "POST")
-def health(request: HttpRequest) -> JsonResponse:
-    """How many events stand where."""
-    rows = PaymentWebhookEvent.objects.order_by().values_list("status").annotate(Count("pk"))
-    counts = dict(rows)
-    statistics = {"total": sum(counts.values())}
-    statistics |= {status.value: counts.get(status, 0) for status in inbox.Status}
-    now = timezone.now().isoformat()
-    return JsonResponse({"status": "ok", "timestamp": now, "statistics": statistics})

@@ -114,18 +114,21 @@ def given_up(row: PaymentWebhookEvent) -> str:
     return "accepted"
 
 
-def apply(row: PaymentWebhookEvent, event: GatewayEvent) -> str:
+def apply(row: PaymentWebhookEvent, event: GatewayEvent, patience: timedelta | None = None) -> str:
     """Confirm where it is a hint, with no transaction open; then mark and apply in one commit.
 
     Raises Fenced, NotConfirmed, and whatever applying it raises.
     """
     with context.bound(correlation_id=row.correlation_id, source="webhook"):
-        return inbox.apply_kept(row, event if row.is_proven else _confirmed(row, event))
+        told = event if row.is_proven else _confirmed(row, event, patience)
+        return inbox.apply_kept(row, told)
 
 
-def _confirmed(row: PaymentWebhookEvent, event: GatewayEvent) -> GatewayEvent:
+def _confirmed(
+    row: PaymentWebhookEvent, event: GatewayEvent, patience: timedelta | None
+) -> GatewayEvent:
     try:
-        return confirmed(gateway_named(row.provider), event)
+        return confirmed(gateway_named(row.provider), event, patience)
     except NotOurs:
         return event
 

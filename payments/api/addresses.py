@@ -10,6 +10,7 @@ from django.http import HttpRequest
 _Address = IPv4Address | IPv6Address
 # Only the end of a list of hops is read, and strangers may write at its beginning.
 _LONGEST = 512
+_HOUSEHOLD = 64
 
 
 def client_address(request: HttpRequest) -> str:
@@ -21,6 +22,15 @@ def client_address(request: HttpRequest) -> str:
     told = request.META.get("HTTP_X_FORWARDED_FOR", "")[-_LONGEST:]
     trusted = tuple(settings.TRUSTED_PROXIES)
     return _caller_behind(request.META.get("REMOTE_ADDR", ""), told, trusted)
+
+
+def counted_address(request: HttpRequest) -> str:
+    """What limits go by: one household has a whole /64 of IPv6 to choose addresses from."""
+    text = client_address(request)
+    address = _parsed(text)
+    if isinstance(address, IPv6Address):
+        return str(IPv6Network((address, _HOUSEHOLD), strict=False))
+    return text
 
 
 @lru_cache(maxsize=1024)

@@ -14,7 +14,7 @@ from redis.exceptions import RedisError
 from rest_framework.request import Request
 from rest_framework.throttling import BaseThrottle
 
-from payments.api.addresses import client_address
+from payments.api.addresses import counted_address
 from payments.api.errors import ApiError
 from payments.models import ApiKey, Payment
 
@@ -60,7 +60,7 @@ class RateLimits(BaseThrottle):
 def demand_patience(request: HttpRequest) -> None:
     """The limits of everybody together and of each address, counted before anyone is asked who
     they are: guessing keys must not be free. Raises ApiError (429)."""
-    for kind, who in (("global", "everybody"), ("default", f"address:{client_address(request)}")):
+    for kind, who in (("global", "everybody"), ("default", f"address:{counted_address(request)}")):
         if wait := seconds_to_wait(request, kind, who):
             raise too_many(kind, wait)
 
@@ -75,7 +75,7 @@ def too_many(kind: str, wait: int) -> ApiError:
 def _caller(request: Request) -> str:
     if isinstance(request.auth, ApiKey):
         return f"key:{request.auth.owner_id}"
-    return f"address:{client_address(request._request)}"
+    return f"address:{counted_address(request._request)}"
 
 
 def _customer_or_payment(payment_id: str) -> str:

@@ -9,7 +9,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_exempt
 
 from payments.api import limits
-from payments.api.addresses import client_address
+from payments.api.addresses import counted_address
 from payments.api.errors import allow_only
 from payments.errors import DomainError
 from payments.gateways.contract import SignatureInvalid
@@ -64,7 +64,7 @@ def _is_plausible(request: HttpRequest, payment: Payment) -> bool:
 
 def _is_too_often(request: HttpRequest, payment: Payment) -> bool:
     """A lookup costs the provider a call; who comes back again and again is only redirected."""
-    who = (f"return:{payment.id}", f"return:{client_address(request)}")
+    who = (f"return:{payment.id}", f"return:{counted_address(request)}")
     return any(limits.seconds_to_wait(request, "verify", each) for each in who)
 
 

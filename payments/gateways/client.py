@@ -1,4 +1,4 @@
-"""Send an order to a gateway; open a notification it sent us.
+"""Send an order to a gateway; verify a notification it sent us.
 
 What must be had first is had here: a token where one must log in, a certificate where a
 notification needs one. Tokens are kept in this process until shortly before they end.
@@ -14,7 +14,6 @@ from payments.gateways.contract import Evidence, Gateway
 from payments.gateways.messages import (
     DisputeLookup,
     DisputeNews,
-    GatewayEvent,
     GatewayResult,
     Order,
 )
@@ -128,12 +127,11 @@ def _token_for(gateway: Gateway, ends_at: timedelta) -> str:
     return token.text
 
 
-def open_notification(gateway: Gateway, headers: Headers, body: bytes) -> list[GatewayEvent]:
-    """Verify the raw bytes, then translate.
+def verify_notification(gateway: Gateway, headers: Headers, body: bytes) -> None:
+    """Verify the raw bytes, before anybody reads them.
 
-    Raises SignatureInvalid, Unreadable, or CannotJudge where what is needed cannot be had now.
+    Raises SignatureInvalid, or CannotJudge where what is needed cannot be had now.
     """
     request = gateway.evidence_request(headers, datetime.now(UTC))
     document = documents.fetched(gateway.name, request) if request else b""
     gateway.verify(headers, body, Evidence(datetime.now(UTC), document))
-    return gateway.events_in(body)

@@ -112,7 +112,7 @@ class Gateway(ABC):
     deadline is `settling_time` past. Within `key_memory` the gateway takes a request that is
     repeated under the same key for the same request; where it cannot be asked what it made under
     a key (`finds_by_key` is False), the same request is the question. Where a signature does not
-    cover the body (`proves_body` is False, and `proves` may say more of one delivery) a
+    prove the body (`proves_body` is False) a
     notification is a hint: a lookup confirms it before money moves. Where a capture of a part
     does not end the hold on the rest (`capture_ends_hold` is False), the rest is voided afterwards.
     """
@@ -185,10 +185,6 @@ class Gateway(ABC):
         Whatever can be refused without it is refused here, so that a stranger fetches nothing.
         """
         return None
-
-    def proves(self, headers: Headers) -> bool:
-        """Whether a delivery that `verify` let pass, with these headers, proves its body."""
-        return self.proves_body
 
     def dispute_request(self, order: DisputeLookup, token: str = "") -> WireRequest | None:
         """How to ask about a dispute; None where this gateway cannot be asked."""

@@ -3,8 +3,9 @@
 Sources: Flutterwave/Node-v3 and PHP-v3, the pages on webhooks and on verification. Four habits of
 Flutterwave shape this file: a payment has no id until somebody pays; its page may be paid again
 under the same `tx_ref`; `status` of an answer is about the request, `data.status` about the money;
-and v3 signs no notification, so that each is a hint. Cards are reserved by sending their numbers,
-which never pass through here: there is no authorisation, and so no capture and no void.
+and v3 sends in clear the word that v4 signs with, so that each notification is a hint. Cards are
+reserved by sending their numbers, which never pass through here: there is no authorisation, and so
+no capture and no void.
 """
 
 import base64
@@ -169,9 +170,6 @@ class Flutterwave(FlutterwaveList):
             given, expected = sole_header(headers, "verif-hash"), secrets
         if not any(same(given, each) for each in expected):
             raise SignatureInvalid("signature_mismatch")
-
-    def proves(self, headers: Headers) -> bool:
-        return bool(header_values(headers, "flutterwave-signature"))
 
     def events_in(self, body: bytes) -> list[GatewayEvent]:
         news = json_in(body)

@@ -218,7 +218,10 @@ def _attempt(gateway: Gateway, order: Order, budget: timedelta | None) -> Gatewa
 
 
 def look_up_dispute(
-    gateway: Gateway, order: DisputeLookup, calls: list[GatewayCallFacts]
+    gateway: Gateway,
+    order: DisputeLookup,
+    calls: list[GatewayCallFacts],
+    budget: timedelta | None = None,
 ) -> DisputeNews | None:
     """What a gateway itself says of a dispute; None where it knows of none of this charge.
 
@@ -228,7 +231,7 @@ def look_up_dispute(
     name = f"{gateway.name}-{VERIFY}"
     guard = Guard(
         breaker=registry.get(name),
-        budget=budget_for(gateway),
+        budget=budget_for(gateway, budget),
         retry=retries_for(gateway),
         may_repeat=lambda error: isinstance(error, NotSent | Lost),
     )

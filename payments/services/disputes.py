@@ -1,9 +1,12 @@
 """A payer's bank contests a charge: write it down, and let the payment follow how it ends."""
 
+from datetime import timedelta
+
 from django.db import connection, transaction
 from django.db.models import QuerySet
 
 from payments import ledger, lifecycle, operations, outcomes, signals
+from payments.errors import NotAnswered
 from payments.events.signal import EventSignal
 from payments.gateways import guarded
 from payments.gateways.messages import DisputeLookup, DisputeNews, DisputeStatus, GatewayCallFacts
@@ -11,9 +14,10 @@ from payments.gateways.registry import gateway_named
 from payments.gateways.wire import Lost, NotSent
 from payments.models import Dispute, GatewayOperation, Payment
 from payments.money import Money
+from payments.news import Difference
 from payments.resilience.errors import CallRefused, DeadlineExceeded
 from payments.services.follow_ups import handle_of
-from payments.statuses import Outcome, PaymentStatus, may_become
+from payments.statuses import Contradiction, Outcome, PaymentStatus, may_become
 
 _SIGNALS: dict[DisputeStatus, EventSignal] = {
     DisputeStatus.OPEN: signals.dispute_opened,
@@ -22,19 +26,21 @@ _SIGNALS: dict[DisputeStatus, EventSignal] = {
 }
 
 
-def look_up_dispute(operation: GatewayOperation, hint: DisputeNews) -> DisputeNews | None:
-    """What the provider itself says of a dispute of this charge; None where it says nothing.
+def look_up_dispute(
+    operation: GatewayOperation, hint: DisputeNews, timeout: timedelta | None = None
+) -> DisputeNews | None:
+    """What the provider itself says of a dispute of this charge; None where it knows of none.
 
-    Raises NotSupported where the provider cannot be asked.
+    Raises NotAnswered, and NotSupported where the provider cannot be asked.
     """
     if connection.in_atomic_block:
         raise transaction.TransactionManagementError("A gateway was called inside a transaction.")
     order = DisputeLookup(hint.reference, operation.key, handle_of(operation), operation.money)
     calls: list[GatewayCallFacts] = []
     try:
-        return guarded.look_up_dispute(gateway_named(operation.provider), order, calls)
-    except (NotSent, Lost, CallRefused, DeadlineExceeded):
-        return None
+        return guarded.look_up_dispute(gateway_named(operation.provider), order, calls, timeout)
+    except (NotSent, Lost, CallRefused, DeadlineExceeded) as error:
+        raise NotAnswered(str(error)) from error
     finally:
         operations.keep_calls(operation, calls)
 
@@ -47,7 +53,8 @@ def record_dispute(
     Lost, it takes its money back in the ledger, and once nothing is left the payment is charged
     back; won after that, the payment is what its refunds make of it. What is not proven, or is
     about an attempt that took nothing for the payment, is kept and moves nothing; proven later,
-    or of more than was told before, it moves then.
+    or of more than was told before, it moves then. Lost after it was won contradicts itself: a
+    bank that begins anew opens another dispute.
     """
     with lifecycle.hold(operation.payment_id) as payment:
         dispute, is_new = Dispute.objects.get_or_create(
@@ -56,7 +63,9 @@ def record_dispute(
             gateway_reference=news.reference or f"charge:{operation.key}",
             defaults=_facts(payment, operation, news),
         )
-        if is_new or not _is_late(dispute, news):
+        if _was_won_before(dispute, news):
+            outcomes.contradict(payment, operation, _lost_after_all(dispute, news), "webhook")
+        elif is_new or not _is_late(dispute, news):
             is_news = is_new or dispute.status != news.status
             if is_proven:
                 _correct(dispute, news)
@@ -78,6 +87,18 @@ def _facts(payment: Payment, operation: GatewayOperation, news: DisputeNews) -> 
 def _is_late(dispute: Dispute, news: DisputeNews) -> bool:
     """An ended dispute is not opened again by late news; a lost one may still be won."""
     return dispute.status != Dispute.Status.OPEN and news.status is DisputeStatus.OPEN
+
+
+def _was_won_before(dispute: Dispute, news: DisputeNews) -> bool:
+    """Told lost, late or again, of what its bank has lost for good."""
+    is_won = dispute.proven_status == Dispute.Status.WON
+    return is_won and news.status is DisputeStatus.LOST
+
+
+def _lost_after_all(dispute: Dispute, news: DisputeNews) -> Difference:
+    name = dispute.gateway_reference
+    won, lost = f"dispute {name} won", f"dispute {name} lost"
+    return Difference(Contradiction.UNEXPECTED_NEWS, won, lost, news.money)
 
 
 def _correct(dispute: Dispute, news: DisputeNews) -> None:

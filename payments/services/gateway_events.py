@@ -1,12 +1,13 @@
 """News that nobody asked for: which operation it is about, and through the one door with it."""
 
 from dataclasses import replace
+from datetime import timedelta
 from uuid import UUID
 
 from django.db.models import QuerySet
 
 from payments import lifecycle, operations, outcomes
-from payments.errors import DomainError, NotSupported
+from payments.errors import DomainError, NotAnswered, NotConfirmed, NotSupported
 from payments.gateways.contract import Gateway
 from payments.gateways.messages import DisputeNews, Family, GatewayEvent, GatewayResult
 from payments.gateways.registry import gateway_named
@@ -33,46 +34,44 @@ class NotOurs(DomainError):
     code = "not_ours"
 
 
-class NotConfirmed(DomainError):
-    """The provider could not confirm its own hint now; it will send it again."""
-
-    code = "not_confirmed"
-
-
 def concerns_us(event: GatewayEvent) -> bool:
     """Whether an event may change a payment; the rest is kept for others to act upon."""
     return event.family in _OURS and (event.result is not None or event.dispute is not None)
 
 
-def confirmed(gateway: Gateway, event: GatewayEvent) -> GatewayEvent:
+def confirmed(
+    gateway: Gateway, event: GatewayEvent, timeout: timedelta | None = None
+) -> GatewayEvent:
     """The event with the provider's own answer in place of what the notification claims.
 
     For notifications whose proof does not cover their body. Calls the provider, so it must be
-    called outside any transaction. Raises NotOurs, or NotConfirmed where no answer came.
+    called outside any transaction. Raises NotOurs, NotConfirmed, or NotAnswered where no
+    answer came, within the gateway's timeout or a shorter one.
     """
     if gateway.proves_body or not concerns_us(event):
         return event
     operation = operation_of(gateway.name, event)
     if event.dispute is not None:
-        return _confirmed_dispute(operation, event, event.dispute)
+        return _confirmed_dispute(operation, event, event.dispute, timeout)
     if event.result is None or _is_unexpected(operation, event):
         return event
     is_refund = operation.kind == OperationKind.REFUND
     if event.result.takes_back and operation.outcome == Outcome.SUCCEEDED and not is_refund:
         return event  # it moves no money, and becomes a contradiction for a person
-    heard = look_up(operation, gateway)
+    heard = look_up(operation, gateway, timeout)
     if heard.outcome in (Outcome.UNKNOWN, Outcome.NOT_SENT):
         # Who does not know of it cannot have told us: a hint like that must move nothing.
         operations.keep_calls(operation, heard.calls)
-        raise NotConfirmed(f"{gateway.name} does not confirm {event.id}.")
+        problem = NotAnswered if heard.outcome is Outcome.UNKNOWN else NotConfirmed
+        raise problem(f"{gateway.name} does not confirm {event.id}.")
     return replace(event, result=heard, is_confirmed=True)
 
 
 def _confirmed_dispute(
-    operation: GatewayOperation, event: GatewayEvent, hint: DisputeNews
+    operation: GatewayOperation, event: GatewayEvent, hint: DisputeNews, timeout: timedelta | None
 ) -> GatewayEvent:
     try:
-        told = look_up_dispute(operation, hint)
+        told = look_up_dispute(operation, hint, timeout)
     except NotSupported:
         return event  # kept as a hint, and moves nothing
     if told is None:

@@ -15,7 +15,7 @@ from payments.statuses import OPEN_OUTCOMES, Outcome, PaymentStatus
 
 _ASK_EVERY = 10  # seconds
 _ASK_ABOUT = 3
-_WAIT = timedelta(seconds=3)
+WAIT = timedelta(seconds=3)  # for whoever asks on behalf of somebody who waits
 log = structlog.get_logger(__name__)
 
 
@@ -28,7 +28,7 @@ def ask_for_a_reader(payment: Payment) -> bool:
     wanted = [each for each in _awaited_of(payment) if _is_readers_turn(each)]
     for operation in wanted:
         try:
-            ask_about(operation, _WAIT // len(wanted))
+            ask_about(operation, WAIT // len(wanted))
         except (DomainError, DatabaseError):
             log.exception("asking_for_a_reader_failed", operation_id=str(operation.id))
     return bool(wanted)

@@ -151,8 +151,6 @@ class Cases:
     forged: Sequence[tuple[str, Signed]]
     believed: Sequence[Signed]
     unset: Sequence[Signed]
-    # Whether a delivery with these headers proves its body.
-    proven: Sequence[tuple[Headers, bool]]
 
     def takers(self) -> list[Order]:
         """Every order that has an effect."""

@@ -32,7 +32,7 @@ def paypal() -> Iterator[PayPal]:
     """One that has not logged in yet."""
     yield PayPal("c", "s", "WH", "https://paypal.test", LIMIT, LIMIT)
     client._tokens.clear()
-    documents._known.clear()
+    documents.start_anew()
 
 
 @pytest.fixture
@@ -91,7 +91,7 @@ def opened_at(gateway: PayPal, now: datetime, **changes: str) -> Any:
     names = {f"Paypal-{name}".replace("_", "-"): value for name, value in changes.items()}
     headers = tuple((name, names.get(name, value)) for name, value in HEADERS)
     with time_machine.travel(now, tick=False):
-        return client.open_notification(gateway, headers, b"{}")
+        client.verify_notification(gateway, headers, b"{}")
 
 
 @pytest.mark.parametrize(
@@ -113,7 +113,7 @@ def test_a_strangers_delivery_fetches_nothing(
     assert asked == []
 
 
-@pytest.mark.parametrize("failure", [Lost("silence"), NotSent("down"), WireResponse(404)])
+@pytest.mark.parametrize("failure", [Lost("silence"), NotSent("down"), WireResponse(500)])
 def test_a_fetch_that_failed_is_not_tried_again_for_some_seconds(
     paypal: PayPal, sending: Callable[[Send], None], failure: Answer
 ) -> None:
@@ -160,6 +160,51 @@ def test_a_burst_of_deliveries_is_one_fetch_and_another_address_does_not_wait(
     for thread in slow:
         thread.join(10)
     assert sorted(asked) == ["https://p.test/quick", "https://p.test/slow"]
+
+
+def test_no_more_than_two_certificates_are_fetched_at_once(
+    paypal: PayPal, sending: Callable[[Send], None]
+) -> None:
+    may_answer, asked = threading.Event(), threading.Barrier(3)
+
+    def send(gateway: str, request: WireRequest, timeout: timedelta) -> WireResponse:
+        asked.wait(10)
+        assert may_answer.wait(10)
+        return CERTIFICATE
+
+    sending(send)
+    two = [threading.Thread(target=fetch, args=(f"https://p.test/{n}",)) for n in range(2)]
+    for thread in two:
+        thread.start()
+    asked.wait(10)
+    with pytest.raises(CannotJudge, match="Enough"):
+        fetch("https://p.test/third")
+    may_answer.set()
+    for thread in two:
+        thread.join(10)
+
+
+def test_strangers_have_few_certificates_fetched_in_a_minute_and_known_ones_are_always(
+    paypal: PayPal, sending: Callable[[Send], None]
+) -> None:
+    asked: list[str] = []
+
+    def send(gateway: str, request: WireRequest, timeout: timedelta) -> WireResponse:
+        asked.append(request.url)
+        return CERTIFICATE if request.url.endswith("own") else WireResponse(404)
+
+    sending(send)
+    with time_machine.travel(SENT_AT, tick=False) as clock:
+        fetch("https://p.test/own")
+        clock.shift(timedelta(days=2))
+        for number in range(20):
+            with pytest.raises((CannotJudge, SignatureInvalid)):
+                fetch(f"https://p.test/{number}")
+        assert len(asked) == 7
+        fetch("https://p.test/own")
+        clock.shift(timedelta(minutes=1))
+        with pytest.raises(SignatureInvalid, match="no_such_certificate"):
+            fetch("https://p.test/later")
 
 
 def fetch(url: str) -> None:

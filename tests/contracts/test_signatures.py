@@ -67,11 +67,3 @@ def test_no_odd_header_does_more_than_be_refused(cases: Cases, text: str) -> Non
         if tuple(headers) != cases.sign(BODY):
             with pytest.raises(SignatureInvalid):
                 judge(cases, cases.gateway, tuple(headers))
-
-
-@every_row("proven")
-def test_a_delivery_is_a_hint_unless_its_signature_covers_its_body(
-    cases: Cases, row: tuple[Headers, bool]
-) -> None:
-    headers, is_proof = row
-    assert cases.gateway.proves(headers) is is_proof

@@ -1,6 +1,7 @@
 """Each provider over real HTTP: the end states agree with its own truth, to the minor unit."""
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ from payments.models import Discrepancy, Dispute, GatewayCall, GatewayOperation,
 from tests.journeys.conftest import Merchant, eventually, sweep_after, taken
 from tests.sandbox.process import FLUTTERWAVE_SECRET, SandboxProcess
 from webhooks.models import PaymentWebhookEvent
+from webhooks.specimens import by_flutterwave
 
 ALL = ["paytabs", "stripe", "paypal", "flutterwave", "paystack"]
 RESERVING = ["paytabs", "stripe", "paypal", "paystack"]
@@ -393,14 +395,20 @@ def chargeback_of(payment: str, **facts: Any) -> bytes:
     return json.dumps({"event": "chargeback.lost", "data": data | facts}).encode()
 
 
+@pytest.mark.parametrize(
+    "proof",
+    [
+        lambda body: {"verif-hash": FLUTTERWAVE_SECRET},
+        lambda body: by_flutterwave(FLUTTERWAVE_SECRET.encode(), body),
+    ],
+    ids=["v3", "v4"],
+)
 def test_a_dispute_that_flutterwave_does_not_know_charges_nothing_back(
-    merchant: Merchant, sandbox: SandboxProcess
+    merchant: Merchant, sandbox: SandboxProcess, proof: Callable[[bytes], dict[str, str]]
 ) -> None:
     payment = paid(merchant, sandbox, "flutterwave")
-    answer = delivered_to(
-        merchant, "flutterwave", chargeback_of(payment), **{"verif-hash": FLUTTERWAVE_SECRET}
-    )
-    assert answer.status_code == 503
+    body = chargeback_of(payment)
+    assert delivered_to(merchant, "flutterwave", body, **proof(body)).status_code == 503
     assert merchant.get(f"/{payment}")["status"] == "completed"
     assert not Dispute.objects.exists()
 

@@ -16,6 +16,8 @@ from webhooks.models import PaymentWebhookEvent
 from webhooks.specimens import PROVIDERS
 
 each_provider = pytest.mark.parametrize("provider", PROVIDERS)
+ASKED = "flutterwave"  # before it is believed
+each_believed = pytest.mark.parametrize("provider", [n for n in PROVIDERS if n != ASKED])
 
 
 def sent(merchant: Merchant, *words: str, **options: Any) -> list[tuple[int, str]]:
@@ -32,7 +34,7 @@ def opened(merchant: Merchant, provider: str) -> str:
     return payment
 
 
-@each_provider
+@each_believed
 def test_a_payment_is_said_to_be_paid_once_however_often_it_is_said(
     merchant: Merchant, sandbox: SandboxProcess, settings: Settings, provider: str
 ) -> None:
@@ -44,7 +46,7 @@ def test_a_payment_is_said_to_be_paid_once_however_often_it_is_said(
     assert (body["status"], body["amount_captured"]) == ("completed", "100.25")
 
 
-@each_provider
+@each_believed
 def test_a_decline_is_heard_as_one(
     merchant: Merchant, sandbox: SandboxProcess, settings: Settings, provider: str
 ) -> None:
@@ -54,6 +56,16 @@ def test_a_decline_is_heard_as_one(
     body = merchant.get(f"/{payment}")
     assert body["amount_captured"] == "0.00"
     assert body["failure"] or provider == "stripe"
+
+
+def test_what_flutterwave_is_made_to_say_is_not_confirmed_and_moves_nothing(
+    merchant: Merchant, sandbox: SandboxProcess, settings: Settings
+) -> None:
+    settings.DEBUG = True
+    payment = opened(merchant, ASKED)
+    with pytest.raises(CommandError, match="should have answered 200"):
+        sent(merchant, ASKED, "paid", payment=UUID(payment))
+    assert merchant.get(f"/{payment}")["status"] == "requires_action"
 
 
 @each_provider

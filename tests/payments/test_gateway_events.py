@@ -11,6 +11,7 @@ from django.db import transaction
 from pytest_django import Settings
 
 from payments import lifecycle, operations
+from payments.errors import NotConfirmed
 from payments.gateways import transport
 from payments.gateways.messages import DisputeNews, DisputeStatus, GatewayEvent, GatewayResult
 from payments.gateways.registry import gateway_named
@@ -253,7 +254,7 @@ def test_a_dispute_that_is_not_confirmed_is_not_kept(
 ) -> None:
     charge = paid("flutterwave")
     answering(answer)
-    with pytest.raises(gateway_events.NotConfirmed):
+    with pytest.raises(NotConfirmed):
         gateway_events.confirmed(gateway_named("flutterwave"), contest(charge))
     assert not Dispute.objects.exists()
     call = GatewayCall.objects.get()
@@ -334,5 +335,5 @@ def test_a_hint_that_takes_a_refund_back_is_confirmed_before_it_frees_any_money(
     taken_back = GatewayResult(Outcome.DECLINED, OperationKind.REFUND, takes_back=True)
     hint = GatewayEvent("refund.completed:77:failed", "refund", operation.key, taken_back)
     monkeypatch.setattr(transport, "send", silence)
-    with pytest.raises(gateway_events.NotConfirmed):
+    with pytest.raises(NotConfirmed):
         gateway_events.confirmed(gateway_named("flutterwave"), hint)

@@ -115,8 +115,8 @@ def test_a_lost_dispute_takes_what_refunds_left_and_a_won_one_gives_that_back() 
     disputed(payment, LOST)
     assert accounts(payment) == {"payer": -TAKEN, "refunds": 3_000, "disputes": 7_000}
     disputed(payment, WON)
-    disputed(payment, LOST)
-    disputed(payment, WON)
+    disputed(payment, LOST, name="D2")
+    disputed(payment, WON, name="D2")
     assert accounts(payment) == {"payer": -TAKEN, "provider": 7_000, "refunds": 3_000}
     assert [each.turn for each in payment.postings.filter(kind="won_back")] == [1, 2]
 

@@ -194,6 +194,23 @@ def test_a_lost_dispute_charges_the_payment_back_and_a_won_one_gives_it_back() -
     assert types[-3:] == ["dispute.opened", "dispute.lost", "dispute.won"]
 
 
+def test_a_dispute_told_lost_after_it_was_won_moves_nothing_and_is_told_to_a_person() -> None:
+    payment = paid()
+    for status in (LOST, WON, LOST, LOST):
+        after = dispute(payment, status)
+    assert (after.status, taken_back(payment)) == (COMPLETED, 0)
+    assert Dispute.objects.get().status == "won"
+    told = Discrepancy.objects.get()
+    assert (told.kind, told.heard) == ("unexpected_news", "dispute D1 lost")
+
+
+def test_a_dispute_whose_win_nobody_proved_may_still_be_lost() -> None:
+    payment = paid()
+    dispute(payment, WON, is_proven=False)
+    assert dispute(payment, LOST).status == BACK
+    assert not Discrepancy.objects.exists()
+
+
 @pytest.mark.parametrize("outcome", [Outcome.SUCCEEDED, Outcome.DECLINED])
 def test_what_a_lost_dispute_took_no_refund_gives_back(outcome: Outcome) -> None:
     payment = paid()

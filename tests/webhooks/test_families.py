@@ -5,28 +5,22 @@ What concerns no payment is kept as it came and announced, so that others can ac
 
 import base64
 import json
-from collections.abc import Callable, Iterator
-from datetime import UTC, datetime, timedelta
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-import time_machine
 from django.test import Client
 from pytest_django import Settings
 
 from payments.crypto.signatures import hmac_hex
-from payments.gateways import documents, transport
 from payments.gateways.messages import Family
 from payments.gateways.registry import gateway_named
-from payments.gateways.wire import WireRequest, WireResponse
 from payments.models import Discrepancy, Dispute
-from tests.contracts.cases.paypal import words as paypal_words
+from tests.webhooks.providers import SECRET, all_connected, body_of, signed
 from webhooks import signals
 from webhooks.models import PaymentWebhookEvent
 
-NOW = datetime(2026, 1, 1, 0, 0, 5, tzinfo=UTC)
-SECRET = "s3cr3t-of-nobody"
 F = Family
 # At least one of each family that a provider has.
 NEWS = [
@@ -73,67 +67,10 @@ OURS = (F.PAYMENT, F.REFUND, F.DISPUTE)
 OTHERS = [row for row in NEWS if row[2] not in OURS]
 
 
-def body_of(provider: str, event: str) -> bytes:
-    """The least that makes it an event of that type."""
-    thing = {"id": "thing-1", "status": "whatever"}
-    shapes: dict[str, dict[str, Any]] = {
-        "paytabs": {"tran_ref": "T1", "tran_type": event, "cart_id": "c", "profile_id": 1},
-        "stripe": {"id": "evt_1", "object": "event", "type": event, "data": {"object": thing}},
-        "paypal": {"id": "WH-1", "event_type": event, "resource": thing},
-    }
-    return json.dumps(shapes.get(provider, {"event": event, "data": thing})).encode()
-
-
-def signed(provider: str, body: bytes) -> dict[str, str]:
-    """The headers of a true delivery, each provider's own way."""
-    key, seconds = SECRET.encode(), int(NOW.timestamp())
-    by_stripe = hmac_hex(key, f"{seconds}.".encode() + body)
-    ways: dict[str, Callable[[], dict[str, str]]] = {
-        "paytabs": lambda: {"Signature": hmac_hex(key, body)},
-        "stripe": lambda: {"Stripe-Signature": f"t={seconds},v1={by_stripe}"},
-        "paypal": lambda: dict(paypal_words.signed(body)),
-        "flutterwave": lambda: {"verif-hash": SECRET},
-        "paystack": lambda: {"x-paystack-signature": hmac_hex(key, body, "sha512")},
-    }
-    return ways[provider]()
-
-
 @pytest.fixture(autouse=True)
 def _connected(settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
-    root, chain = paypal_words.authority(), (paypal_words.leaf(), paypal_words.middle())
-    (tmp_path / "root.pem").write_bytes(paypal_words.pem(root))
-    usual = {
-        "secret_key": SECRET,
-        "server_key": SECRET,
-        "webhook_secrets": [SECRET],
-        "generic_webhook_secrets": [],
-        "ip_whitelist": [],
-        "timeout": timedelta(seconds=5),
-        "settling_time": timedelta(seconds=60),
-    }
-    paypal = {
-        "client_id": "c",
-        "client_secret": SECRET,
-        "webhook_id": paypal_words.WEBHOOK_ID,
-        "test_root": str(tmp_path / "root.pem"),
-        "test_certificate_hosts": ["api.sandbox.paypal.com"],
-    }
-    settings.PROVIDERS = {
-        "paytabs": usual | {"profile_id": 1, "region": "ARE", "api_base": ""},
-        "stripe": usual | {"tolerance": timedelta(minutes=5), "api_base": ""},
-        "paypal": usual | paypal | {"api_base": ""},
-        "flutterwave": usual | {"api_base": ""},
-        "paystack": usual | {"api_base": ""},
-    }
-
-    def send(gateway: str, request: WireRequest, timeout: timedelta) -> WireResponse:
-        assert request.url == paypal_words.CERT_URL, "nobody but the certificate's host is asked"
-        return WireResponse(200, {}, paypal_words.pem(*chain))
-
-    monkeypatch.setattr(transport, "send", send)
-    with time_machine.travel(NOW, tick=False):
+    with all_connected(settings, tmp_path, monkeypatch):
         yield
-    documents._known.clear()
 
 
 @pytest.fixture
@@ -182,12 +119,14 @@ def test_what_concerns_no_payment_is_kept_and_announced_for_others_to_act_upon(
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_v4_signature_over_a_chargeback_is_taken_for_proof_and_any_other_is_not() -> None:
+def test_a_v4_signature_is_believed_to_be_theirs_and_never_taken_for_proof() -> None:
     body = json.dumps({"webhook_id": "w", "type": "chargeback.lost", "data": {"id": 7}}).encode()
     digest = base64.b64encode(bytes.fromhex(hmac_hex(SECRET.encode(), body))).decode()
     for signature, status in ((digest, 200), (digest[::-1], 401), ("", 401)):
         headers = {"flutterwave-signature": signature, "verif-hash": SECRET}
         path = "/webhooks/payments/flutterwave"
         assert Client().post(path, body, "application/json", headers=headers).status_code == status
+    # Its key is the word that v3 sends in clear: who heard that word can sign whatever he likes.
+    assert not PaymentWebhookEvent.objects.get().is_proven
     assert not Dispute.objects.exists()
     assert not Discrepancy.objects.exists()

@@ -77,7 +77,7 @@ def host(
     made = CertificateHost()
     monkeypatch.setattr(transport, "send", made.send)
     yield made
-    documents._known.clear()
+    documents.start_anew()
 
 
 @pytest.fixture(autouse=True)
@@ -134,7 +134,7 @@ def test_the_same_delivery_with_another_body_is_an_attack_and_is_told() -> None:
     assert PaymentWebhookEvent.objects.count() == 1
 
 
-@pytest.mark.parametrize("failure", [NotSent("down"), Lost("silence"), WireResponse(404)])
+@pytest.mark.parametrize("failure", [NotSent("down"), Lost("silence"), WireResponse(500)])
 def test_without_its_certificate_nothing_is_believed_refused_or_stored(
     host: CertificateHost, clock: time_machine.Traveller, failure: WireResponse | Exception
 ) -> None:
@@ -147,6 +147,14 @@ def test_without_its_certificate_nothing_is_believed_refused_or_stored(
     clock.shift(timedelta(seconds=5))
     assert deliver(body("WH-1")).status_code == 200
     assert PaymentWebhookEvent.objects.count() == 1
+
+
+def test_a_certificate_that_is_not_there_makes_a_forgery(host: CertificateHost) -> None:
+    host.reply = WireResponse(404)
+    assert deliver(body("WH-1")).status_code == 401
+    assert not PaymentWebhookEvent.objects.exists()
+    (told,) = StoredEvent.objects.filter(type="security.event")
+    assert told.data["reason"] == "no_such_certificate"
 
 
 def test_a_certificate_is_fetched_once_for_many_deliveries(host: CertificateHost) -> None:

@@ -11,6 +11,7 @@ from pytest_django import Settings
 
 from payments import outcomes
 from payments.crypto.signatures import hmac_hex
+from payments.gateways.paytabs import PayTabs
 from payments.models import Discrepancy, GatewayOperation, Payment, StoredEvent
 from tests.fakes import FakeTransport, notification
 from tests.webhooks.deliveries import KEY, deliver, news, open_page
@@ -120,6 +121,19 @@ def test_what_is_signed_but_unreadable_is_parked(operation: GatewayOperation, bo
     assert (first.status_code, first.json()["status"]) == (200, "accepted")
     assert second.json()["status"] == "duplicate"
     assert PaymentWebhookEvent.objects.get().body == body
+
+
+def test_what_breaks_while_it_is_verified_is_not_kept_as_if_it_were_signed(
+    operation: GatewayOperation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def break_off(*_: Any) -> None:
+        raise RecursionError
+
+    monkeypatch.setattr(PayTabs, "verify", break_off)
+    response = deliver(news(operation), "0" * 64)
+    code = response.json()["errors"][0]["code"]
+    assert (response.status_code, code) == (500, "processing_failed")
+    assert not PaymentWebhookEvent.objects.exists()
 
 
 def test_the_body_is_sealed_as_it_came_and_headers_are_redacted(
@@ -256,6 +270,16 @@ def test_only_refused_deliveries_are_counted_and_the_count_ends_in_a_429(
     statuses = [deliver(b"{}", "0" * 64).status_code for _ in range(6)]
     assert statuses[:3] == [401] * 3
     assert statuses[-1] == 429
+
+
+def test_refused_deliveries_of_one_household_are_counted_together(
+    operation: GatewayOperation, settings: Settings
+) -> None:
+    settings.RATE_LIMITS = settings.RATE_LIMITS | {"webhook_rejected": "3/m"}
+    path, headers = "/webhooks/payments/paytabs", {"Signature": "0" * 64}
+    sources = [Client(REMOTE_ADDR=f"2001:db8::{n}") for n in range(4)]
+    answers = [each.post(path, b"{}", "application/json", headers=headers) for each in sources]
+    assert [each.status_code for each in answers] == [401, 401, 401, 429]
 
 
 # The generic webhook.

@@ -101,6 +101,27 @@ def test_a_delivery_at_another_providers_address_is_recognised() -> None:
     assert "paystack" in told()[1]
 
 
+def test_paypals_at_another_providers_address_is_recognised_without_its_certificate(
+    settings: Settings,
+) -> None:
+    paypal = {"client_id": "c", "client_secret": SECRET, "webhook_id": "W", "test_root": ""}
+    usual = settings.PROVIDERS["paytabs"] | {"api_base": "", "test_certificate_hosts": []}
+    settings.PROVIDERS = settings.PROVIDERS | {"paypal": usual | paypal}
+    assert deliver(BODY, "", **{"PayPal-Transmission-Id": "T-1"}).status_code == 401
+    assert told()[0] == "another_providers"
+    assert "paypal" in told()[1]
+
+
+def test_a_body_that_a_proxy_wrote_anew_is_told_at_the_generic_door_too() -> None:
+    compact, now = json.dumps(json.loads(BODY), separators=(",", ":")), str(int(time.time()))
+    signature = hmac.new(GENERIC.encode(), f"{now}.{compact}".encode(), hashlib.sha256)
+    headers = {"X-Webhook-Provider": "paystack", "X-Webhook-Timestamp": now}
+    headers |= {"X-Webhook-Signature": signature.hexdigest()}
+    path = "/payments/v2/webhook"
+    assert Client().post(path, BODY, "application/json", headers=headers).status_code == 401
+    assert told()[0] == "body_altered"
+
+
 def test_a_plain_forgery_is_a_mismatch_and_nothing_more() -> None:
     to_paystack(BODY, "guessed")
     assert told() == ("signature_mismatch", "")

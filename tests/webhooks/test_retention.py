@@ -7,13 +7,14 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.test import Client
 from django.utils import timezone
+from pytest_django import Settings
 
 from payments.crypto.signatures import hmac_hex
 from payments.models import GatewayOperation, StoredEvent
 from tests.factories import PaymentWebhookEventFactory
 from tests.fakes import FakeTransport, notification
-from webhooks import tasks
-from webhooks.models import PaymentWebhookEvent
+from webhooks import retention, tasks
+from webhooks.models import KnownDelivery, PaymentWebhookEvent
 
 KEY = b"STESTONLY01-TESTONLYKEY02-TESTONLY03"
 
@@ -27,10 +28,13 @@ def stored(status: str, days: int, provider: str = "paytabs") -> PaymentWebhookE
 
 
 @pytest.mark.django_db
-def test_only_old_completed_events_are_removed(capsys: pytest.CaptureFixture[str]) -> None:
-    old = [stored("completed", 40) for _ in range(5)]
+def test_only_old_completed_and_ignored_events_are_removed(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    old = [stored("completed", 40) for _ in range(4)] + [stored("ignored", 40)]
     kept = [stored(s, 40) for s in ("failed", "parked", "processing", "ignored")]
-    kept.append(stored("completed", 20))
+    PaymentWebhookEvent.objects.filter(pk=kept[-1].pk).update(is_proven=False)
+    kept += [stored("completed", 20), stored("ignored", 20)]
     call_command("cleanup_webhook_events", "--batch-size", "2", "--json")
     told = json.loads(capsys.readouterr().out)
     assert (told["old"], told["removed"]) == (5, 5)
@@ -43,7 +47,7 @@ def test_only_old_completed_events_are_removed(capsys: pytest.CaptureFixture[str
 def test_a_dry_run_counts_and_removes_nothing(capsys: pytest.CaptureFixture[str]) -> None:
     stored("completed", 40)
     call_command("cleanup_webhook_events", "--dry-run")
-    assert "1 completed events would be removed" in capsys.readouterr().out
+    assert "1 completed and ignored events would be removed" in capsys.readouterr().out
     assert PaymentWebhookEvent.objects.count() == 1
 
 
@@ -67,6 +71,19 @@ def test_the_timetable_does_the_same() -> None:
     stored("completed", 31)
     stored("completed", 1)
     assert tasks.cleanup_webhook_events.run() == 1
+
+
+@pytest.mark.django_db
+def test_a_deliverys_name_is_known_for_as_long_as_its_signature_may_be_good(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.RETENTION_WEBHOOK_EVENTS_DAYS = 1
+    monkeypatch.setattr(retention.forget, "__defaults__", (2,))
+    for days in (2, 4, 6, 7, 8):
+        seen_at = timezone.now() - timedelta(days=days)
+        KnownDelivery.objects.create(provider="paypal", name=f"{days}", seen_at=seen_at)
+    tasks.cleanup_webhook_events.run()
+    assert set(KnownDelivery.objects.values_list("name", flat=True)) == {"2", "4"}
 
 
 def test_what_was_forgotten_and_comes_again_has_no_second_effect(

@@ -1,4 +1,7 @@
-"""Remove old completed webhook events; whatever did not complete is kept."""
+"""Remove old webhook events that were completed, or ignored; whatever else became of them is kept.
+
+Ignored ones that proved nothing are kept too.
+"""
 
 import json
 from datetime import timedelta
@@ -44,6 +47,8 @@ class Command(BaseCommand):
             self.stdout.write(json.dumps({"old": total, "removed": removed, "left": kept}))
             return
         verb = "would be removed" if options["dry_run"] else "removed"
-        self.stdout.write(f"{total if options['dry_run'] else removed} completed events {verb}.")
+        self.stdout.write(
+            f"{total if options['dry_run'] else removed} completed and ignored events {verb}."
+        )
         for (provider, status), count in sorted(left.items()):
             self.stdout.write(f"  {provider:12} {status:11} {count}")

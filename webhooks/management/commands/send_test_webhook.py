@@ -2,9 +2,9 @@
 
 EVENT is `paid` or `declined`, of a payment's charge (--payment) or of one that nobody knows; or
 `other`, which concerns no payment and is answered `ignored`. PayPal is missing: only PayPal can
-sign what PayPal says. A signed lie about money is told in
-development alone; elsewhere send `other`, or --forge one and see it refused. Exits 1 where the
-answer is another than it should be.
+sign what PayPal says. Flutterwave is asked before it is believed, so a payment that nobody paid
+there is not confirmed (503). A signed lie about money is told in development alone; elsewhere send
+`other`, or --forge one and see it refused. Exits 1 where the answer is another than it should be.
 """
 
 import json

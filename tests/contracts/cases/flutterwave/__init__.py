@@ -57,5 +57,4 @@ CASES = Cases(
     forged=signed.FORGED,
     believed=signed.BELIEVED,
     unset=signed.UNSET,
-    proven=signed.PROVEN,
 )

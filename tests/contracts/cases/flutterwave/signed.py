@@ -56,7 +56,3 @@ UNSET = [
     Signed(flutterwave(""), headers)
     for headers in [((OLD, ""),), ((OLD, "x"),), ((NEW, signature(BODY, "")),)]
 ]
-PROVEN: list[tuple[Headers, bool]] = [
-    (((OLD, HASH),), False),
-    (((OLD, HASH), (NEW, GOOD)), True),
-]

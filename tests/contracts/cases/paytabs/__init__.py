@@ -44,5 +44,4 @@ CASES = Cases(
     forged=signed.FORGED,
     believed=signed.BELIEVED,
     unset=signed.UNSET,
-    proven=[(signed.sign(b"{}"), True)],
 )

@@ -51,5 +51,4 @@ CASES = Cases(
     ],
     believed=signed.BELIEVED,
     unset=signed.UNSET,
-    proven=[(signed.sign(b"{}"), True)],
 )

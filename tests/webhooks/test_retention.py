@@ -31,9 +31,10 @@ def stored(status: str, days: int, provider: str = "paytabs") -> PaymentWebhookE
 def test_only_old_completed_and_ignored_events_are_removed(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    old = [stored("completed", 40) for _ in range(4)] + [stored("ignored", 40)]
-    kept = [stored(s, 40) for s in ("failed", "parked", "processing", "ignored")]
-    PaymentWebhookEvent.objects.filter(pk=kept[-1].pk).update(is_proven=False)
+    old = [stored("completed", 40) for _ in range(3)]
+    old += [stored("ignored", 40) for _ in range(2)]
+    PaymentWebhookEvent.objects.filter(pk=old[-1].pk).update(is_proven=False)
+    kept = [stored(s, 40) for s in ("failed", "parked", "processing")]
     kept += [stored("completed", 20), stored("ignored", 20)]
     call_command("cleanup_webhook_events", "--batch-size", "2", "--json")
     told = json.loads(capsys.readouterr().out)

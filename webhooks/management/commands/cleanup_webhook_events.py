@@ -1,7 +1,4 @@
-"""Remove old webhook events that were completed, or ignored; whatever else became of them is kept.
-
-Ignored ones that proved nothing are kept too.
-"""
+"""Remove old webhook events that were completed, or ignored; whatever else is kept."""
 
 import json
 from datetime import timedelta

@@ -2,9 +2,8 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Iterator
-from dataclasses import astuple, dataclass, field
+from dataclasses import dataclass, field
 from datetime import date, datetime
-from operator import add
 
 from django.db.models import QuerySet, Sum
 
@@ -13,7 +12,7 @@ from payments.money import Money
 from payments.projections.durations import percentile
 from payments.projections.progress import as_of
 
-_COUNTS = ("pending", "successful", "failed")
+_SUMS = ("pending", "successful", "failed", "amount", "milliseconds")
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +36,12 @@ class Tally:
         return round(100 * self.successful / ended, 2) if ended else None
 
     def __add__(self, other: "Tally") -> "Tally":
-        return Tally(*map(add, astuple(self), astuple(other)))
+        return Tally(
+            self.pending + other.pending,
+            self.successful + other.successful,
+            self.failed + other.failed,
+            self.amount + other.amount,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,19 +95,22 @@ class Statistics:
 def read(chosen: Chosen) -> Statistics:
     """Add the days up."""
     found = Statistics(as_of("keep_statistics"))
-    for currency, provider, tally, milliseconds in counted(chosen):
+    told = ("currency", "provider", *_SUMS, "durations")
+    for currency, provider, *sums, durations in chosen.rows().order_by().values_list(*told):
+        *counts, milliseconds = sums
         found.milliseconds += milliseconds
-        found.all += tally
-        found.by_currency[currency] += tally
-        found.by_provider[provider] += tally
-    for durations in chosen.rows().exclude(durations={}).values_list("durations", flat=True):
         found.durations.update(durations)
+        if any(counts):  # else all went elsewhere since
+            tally = Tally(*counts)
+            found.all += tally
+            found.by_currency[currency] += tally
+            found.by_provider[provider] += tally
     return found
 
 
 def counted(chosen: Chosen) -> Iterator[tuple[str, str, Tally, int]]:
     """Each currency and provider, with how many and how many milliseconds in all."""
-    sums = {name: Sum(name) for name in (*_COUNTS, "amount", "milliseconds")}
+    sums = {name: Sum(name) for name in _SUMS}
     kinds = chosen.rows().order_by().values_list("currency", "provider")
     for currency, provider, *counts, milliseconds in kinds.annotate(**sums):
         if any(counts):  # else all went elsewhere since

@@ -2,6 +2,7 @@
 
 from datetime import datetime
 
+from django.db.models import Subquery
 from django.utils import timezone
 
 from payments.events.models import Delivery, StoredEvent
@@ -17,6 +18,6 @@ def as_of(handler: str) -> datetime:
     """
     unheard = Delivery.objects.filter(handler=handler, status__in=_UNHEARD)
     # Names of events grow with time: the heap that waits need not be joined to its events.
-    oldest = unheard.order_by("event_id").values_list("event_id", flat=True).first()
-    first = StoredEvent.objects.filter(pk=oldest).first() if oldest else None
-    return first.timestamp if first else timezone.now()
+    oldest = unheard.order_by("event_id").values("event_id")[:1]
+    first = StoredEvent.objects.filter(pk=Subquery(oldest)).values_list("timestamp", flat=True)
+    return first.first() or timezone.now()

@@ -187,6 +187,11 @@ def rebuild() -> Iterator[int]:
     Payments first, then the cells from them. It may be cut off anywhere and begun again.
     """
     yield from _histories.replay()
+    recount()
+
+
+def recount() -> None:
+    """Make the cells anew from where each payment stands."""
     for cell in _all_cells():
         _recount(cell)
 

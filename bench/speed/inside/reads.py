@@ -72,7 +72,7 @@ def _fill(payments: int) -> dict[str, Any]:
             Payment.objects.filter(pk=made.pk).update(**_PAID, completed_at=timezone.now())
             cursor.execute(_copies_of(made, place, payments))
         cursor.execute(_STANDINGS)
-    list(statistics.rebuild())
+    statistics.recount()
     _employ(keys[0][0], payments // _PAYMENTS_A_CONTRACT)
     with connection.cursor() as cursor:
         cursor.execute("VACUUM ANALYZE")

@@ -40,8 +40,8 @@ test-services: .venv/dev.stamp  ## the tests on a real PostgreSQL and a real Red
 	export REDIS_URL="$${REDIS_URL:-redis://127.0.0.1:6379/15}"; \
 	$(RUN) config.services && $(RUN) pytest -n 3 -q -m 'not embedded' $(TOUCH_NO_SERVER:%=--ignore=tests/%) $(ARGS)
 
-chaos: .venv/demo.stamp  ## payments while everything is killed; SEED=1 FORM=full|sqlite MINUTES=10
-	@exec $(RUN) bench.chaos $(if $(SEED),--seed $(SEED)) $(if $(FORM),--form $(FORM)) $(if $(MINUTES),--minutes $(MINUTES))
+chaos: .venv/demo.stamp  ## payments while everything is killed; SEED=1 FORM=full|sqlite MINUTES=10 BY_WORKERS=1
+	@exec $(RUN) bench.chaos $(if $(SEED),--seed $(SEED)) $(if $(FORM),--form $(FORM)) $(if $(MINUTES),--minutes $(MINUTES)) $(if $(BY_WORKERS),--by-workers)
 
 bench: .venv/demo.stamp .venv/bench.stamp  ## how fast it is beside others, as ratios; ROUNDS=5 SECONDS=5
 	@exec $(RUN) bench.speed $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(SECONDS),--seconds $(SECONDS))

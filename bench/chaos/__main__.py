@@ -27,7 +27,7 @@ def main() -> int:
         print(f"{' and '.join(missing)} cannot be found here: the SQLite form is run instead.")
         form = SQLITE
     form = form.lasting(wanted.minutes) if wanted.minutes else form
-    form = form.of_seed(wanted.seed)
+    form = form.by_workers() if wanted.by_workers else form
     how = f"Seed {wanted.seed}, form {form.name}, news applied by the {form.applied_by}"
     print(f"{how}; logs are in {VAR / 'chaos'}.", flush=True)
     try:
@@ -63,6 +63,7 @@ def _arguments() -> Namespace:
     parser = ArgumentParser(prog="make chaos", description=__doc__)
     parser.add_argument("--seed", type=int, default=secrets.randbelow(10**6))
     parser.add_argument("--form", choices=sorted(FORMS), default=FULL.name)
+    parser.add_argument("--by-workers", action="store_true", help="workers apply the news")
     parser.add_argument("--minutes", type=float, help="the whole run, recovery included")
     return parser.parse_args()
 

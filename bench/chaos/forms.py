@@ -33,15 +33,17 @@ class Form:
         """A few more than must be, so that a slow moment does not spoil the run."""
         return self.payments + self.payments // 20 + 2
 
-    def of_seed(self, seed: int) -> "Form":
-        """By odd seeds requests apply the news, by even ones workers do."""
-        return replace(self, applied_by="request" if seed % 2 else "worker")
+    def by_workers(self) -> "Form":
+        """Workers apply the news, and what a killed one had taken waits for its lease."""
+        return replace(self, applied_by="worker", recovery=self.recovery + _LEASE)
 
     def lasting(self, minutes: float) -> "Form":
         """The same within another time, all included; recovery takes what it takes."""
         return replace(self, load=timedelta(minutes=minutes) - self.recovery - _AROUND)
 
 
+# How long a worker may hold news that it has taken.
+_LEASE = timedelta(minutes=5)
 # Starting, stopping, and the verdict.
 _AROUND = timedelta(seconds=20)
 FULL = Form(

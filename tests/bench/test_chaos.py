@@ -17,6 +17,7 @@ from bench.chaos.purchases import Purchase
 from bench.chaos.run import chaos
 from bench.chaos.settings import COMPANIES
 from bench.chaos.verdict import Verdict
+from webhooks import inbox
 
 SMALL = Form(
     "small",
@@ -41,9 +42,10 @@ def test_a_run_in_small_loses_nothing(tmp_path: Path) -> None:
 # --- the plan
 
 
-def test_every_other_seed_leaves_the_news_to_workers() -> None:
-    who = [FULL.of_seed(seed).applied_by for seed in (1, 2, 3, 4)]
-    assert who == ["request", "worker", "request", "worker"]
+def test_where_workers_apply_the_news_a_killed_ones_lease_is_waited_for() -> None:
+    form = FULL.by_workers()
+    assert (FULL.applied_by, form.applied_by) == ("request", "worker")
+    assert form.recovery > inbox.LEASE
 
 
 def test_the_same_seed_draws_the_same_trouble() -> None:

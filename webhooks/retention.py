@@ -1,4 +1,4 @@
-"""Forget webhook events that have served their time: completed and ignored ones only, in batches.
+"""Forget webhook events that have served their time, in batches: completed ones, ignored ones.
 
 Forgetting an event cannot open the door to it again: what it told is in the operation's own
 outcome, and settling that twice changes nothing. One that was ignored had no effect, and has none
@@ -22,11 +22,20 @@ _Status = PaymentWebhookEvent.Status
 
 
 def forgettable(age: timedelta, provider: str = "") -> QuerySet[PaymentWebhookEvent]:
-    """Completed and ignored events older than this, of one provider or of all; the oldest first."""
-    before, over = timezone.now() - age, (_Status.COMPLETED, _Status.IGNORED)
-    old = PaymentWebhookEvent.objects.filter(status__in=over, received_at__lt=before)
-    old = old.order_by("received_at")
+    """Completed events that are older than this, of one provider or of all; the oldest first."""
+    old = _older(_Status.COMPLETED, age)
     return old.filter(provider=provider) if provider else old
+
+
+def forgettable_ignored(age: timedelta) -> QuerySet[PaymentWebhookEvent]:
+    """Events that concerned nothing of ours, older than this; the oldest first."""
+    return _older(_Status.IGNORED, age)
+
+
+def _older(status: PaymentWebhookEvent.Status, age: timedelta) -> QuerySet[PaymentWebhookEvent]:
+    before = timezone.now() - age
+    old = PaymentWebhookEvent.objects.filter(status=status, received_at__lt=before)
+    return old.order_by("received_at")
 
 
 def forget(rows: QuerySet[Any], batch: int = BATCH) -> Iterator[int]:

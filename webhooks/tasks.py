@@ -19,4 +19,5 @@ def cleanup_webhook_events() -> int:
     """Forget completed and ignored events past RETENTION_WEBHOOK_EVENTS_DAYS; answers how many."""
     age = timedelta(days=settings.RETENTION_WEBHOOK_EVENTS_DAYS)
     sum(retention.forget(retention.forgettable_names(age)))
-    return sum(retention.forget(retention.forgettable(age)))
+    completed, ignored = retention.forgettable(age), retention.forgettable_ignored(age)
+    return sum(retention.forget(completed)) + sum(retention.forget(ignored))

@@ -28,14 +28,12 @@ def stored(status: str, days: int, provider: str = "paytabs") -> PaymentWebhookE
 
 
 @pytest.mark.django_db
-def test_only_old_completed_and_ignored_events_are_removed(
+def test_only_old_completed_events_are_removed(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    old = [stored("completed", 40) for _ in range(3)]
-    old += [stored("ignored", 40) for _ in range(2)]
-    PaymentWebhookEvent.objects.filter(pk=old[-1].pk).update(is_proven=False)
-    kept = [stored(s, 40) for s in ("failed", "parked", "processing")]
-    kept += [stored("completed", 20), stored("ignored", 20)]
+    old = [stored("completed", 40) for _ in range(5)]
+    kept = [stored(s, 40) for s in ("failed", "parked", "processing", "ignored")]
+    kept.append(stored("completed", 20))
     call_command("cleanup_webhook_events", "--batch-size", "2", "--json")
     told = json.loads(capsys.readouterr().out)
     assert (told["old"], told["removed"]) == (5, 5)
@@ -45,10 +43,20 @@ def test_only_old_completed_and_ignored_events_are_removed(
 
 
 @pytest.mark.django_db
+@pytest.mark.parametrize("is_proven", [True, False])
+def test_what_was_ignored_is_forgotten_in_time_for_it_had_no_effect(*, is_proven: bool) -> None:
+    stored("ignored", 40)
+    PaymentWebhookEvent.objects.update(is_proven=is_proven)
+    kept = stored("ignored", 20)
+    assert tasks.cleanup_webhook_events() == 1
+    assert PaymentWebhookEvent.objects.get() == kept
+
+
+@pytest.mark.django_db
 def test_a_dry_run_counts_and_removes_nothing(capsys: pytest.CaptureFixture[str]) -> None:
     stored("completed", 40)
     call_command("cleanup_webhook_events", "--dry-run")
-    assert "1 completed and ignored events would be removed" in capsys.readouterr().out
+    assert "1 completed events would be removed" in capsys.readouterr().out
     assert PaymentWebhookEvent.objects.count() == 1
 
 

@@ -1,4 +1,4 @@
-"""Remove old webhook events that were completed, or ignored; whatever else is kept."""
+"""Remove old completed webhook events; whatever did not complete is kept."""
 
 import json
 from datetime import timedelta
@@ -44,8 +44,6 @@ class Command(BaseCommand):
             self.stdout.write(json.dumps({"old": total, "removed": removed, "left": kept}))
             return
         verb = "would be removed" if options["dry_run"] else "removed"
-        self.stdout.write(
-            f"{total if options['dry_run'] else removed} completed and ignored events {verb}."
-        )
+        self.stdout.write(f"{total if options['dry_run'] else removed} completed events {verb}.")
         for (provider, status), count in sorted(left.items()):
             self.stdout.write(f"  {provider:12} {status:11} {count}")

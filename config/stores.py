@@ -11,13 +11,18 @@ from config.environment import Environment
 
 # The lock is taken when a transaction begins: one that reads first and writes later would
 # otherwise fail at once with "database is locked", without waiting for the timeout.
+# Who opens the file for each request reads its schema anew each time, and the last one to close it
+# tidies its log away, which takes longer than the request: it is kept open.
 # Recursive triggers keep INSERT OR REPLACE from slipping past the guards of append-only tables.
-_SQLITE_OPTIONS = {
-    "transaction_mode": "IMMEDIATE",
-    "timeout": 20,
-    "init_command": (
-        "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA recursive_triggers=ON"
-    ),
+_ON_SQLITE = {
+    "CONN_MAX_AGE": None,
+    "OPTIONS": {
+        "transaction_mode": "IMMEDIATE",
+        "timeout": 20,
+        "init_command": (
+            "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA recursive_triggers=ON"
+        ),
+    },
 }
 _POSTGRESQL = "config.postgresql"
 _PATIENCE = {
@@ -48,7 +53,7 @@ def database(env: Environment, folder: Path) -> dict[str, Any]:
         folder.mkdir(exist_ok=True)
         config = {"ENGINE": "django.db.backends.sqlite3", "NAME": str(folder / "ballast.sqlite3")}
     if config.get("ENGINE", "").endswith("sqlite3"):
-        return config | {"OPTIONS": _SQLITE_OPTIONS}
+        return config | _ON_SQLITE
     return _on_postgresql(config, through_proxy=through_proxy)
 
 

@@ -32,5 +32,5 @@ def _tell(signal: Signal, sender: type, name: str, **facts: Any) -> None:
                 event_type=name,
                 receiver=getattr(receiver, "__qualname__", repr(receiver)),
                 exc_info=answer,
-                **{key: str(fact) for key, fact in facts.items()},
+                told={key: str(fact) for key, fact in facts.items()},
             )

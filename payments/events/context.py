@@ -1,9 +1,9 @@
 """Who is acting, and in which conversation: carried along without being passed along."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from contextvars import ContextVar
+from contextvars import ContextVar, copy_context
 from dataclasses import asdict, dataclass, replace
 
 from uuid_utils.compat import uuid7
@@ -52,6 +52,16 @@ def bound(**facts: str) -> Iterator[Context]:
 def act_as(actor: str) -> None:
     """Name who acts, from here to the end of what is bound."""
     _current.set(replace(_current.get(), actor=actor))
+
+
+def carried(function: Callable[[], object]) -> Callable[[], None]:
+    """The function, to be called later, by whomever, in the conversation of now."""
+    here = copy_context()
+
+    def carry() -> None:  # not a partial: Django names by their name those that fail
+        here.run(function)
+
+    return carry
 
 
 def accepted_or_new(correlation_id: str | None) -> str:

@@ -1,6 +1,6 @@
 """Record an event in the change's own transaction; read a stream."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import fields
 from functools import partial
 from typing import Any
@@ -35,7 +35,7 @@ def record(
     told = {each.name: getattr(data, each.name) for each in fields(data)}
     event = _append(signal, tip or hold(aggregate), told)
     _address(event)
-    transaction.on_commit(lambda: bus.send(signal, event), robust=True)
+    _after_commit(partial(bus.send, signal, event))
     return event
 
 
@@ -68,7 +68,12 @@ def _address(event: StoredEvent) -> None:
     for handler in handlers:
         rows.insert(delivery_of(event, handler))
     for outside in {each.acts_outside for each in handlers}:
-        transaction.on_commit(partial(bus.call_the_relay, outside=outside), robust=True)
+        _after_commit(partial(bus.call_the_relay, outside=outside))
+
+
+def _after_commit(tell: Callable[[], object]) -> None:
+    """In the conversation of the change, whoever commits it."""
+    transaction.on_commit(context.carried(tell), robust=True)
 
 
 def delivery_of(event: StoredEvent, handler: Handler, replay_id: str = "") -> Delivery:

@@ -5,7 +5,7 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
-from django.db import DatabaseError, connection, transaction
+from django.db import DatabaseError, DataError, connection, transaction
 from django.test.utils import CaptureQueriesContext
 
 from payments import lifecycle, rows, signals
@@ -22,6 +22,12 @@ def write_versions(*payments: Payment, trouble: int = 0) -> None:
             rows.update(each, ("version",))
         if trouble:
             raise ZeroDivisionError
+
+
+def write_codes(*payments: Payment) -> None:
+    with transaction.atomic(), rows.together():
+        for each in payments:
+            rows.update(each, ("failure_code",))
 
 
 BY_ID = rows.Reading(
@@ -86,6 +92,31 @@ def test_a_row_that_is_gone_is_told(company: int) -> None:
     Payment.objects.filter(pk=payment.pk).delete()
     with pytest.raises(DatabaseError, match="not there"):
         write_versions(*others, payment)
+
+
+def test_many_rows_of_one_kind_are_one_write_and_each_has_its_own_values() -> None:
+    several = PaymentFactory.create_batch(3)
+    now = datetime(2026, 1, 2, tzinfo=UTC)
+    facts = [(None, {"a": 1}, "processing"), (now, {}, "failed"), (None, {"b": None}, "created")]
+    with transaction.atomic(), CaptureQueriesContext(connection) as heard, rows.together():
+        for each, (ended, told, status) in zip(several, facts, strict=True):
+            each.completed_at, each.metadata, each.status = ended, told, status
+            rows.update(each, ("completed_at", "metadata", "status"))
+    assert len(writes(heard)) == (1 if connection.vendor == "postgresql" else 3)
+    read = Payment.objects.in_bulk()
+    assert [
+        (read[each.pk].completed_at, read[each.pk].metadata, read[each.pk].status)
+        for each in several
+    ] == facts
+
+
+if connection.vendor == "postgresql":
+
+    def test_among_many_rows_a_text_that_is_too_long_is_refused_and_not_cut_off() -> None:
+        several = PaymentFactory.create_batch(2)
+        several[1].failure_code = "x" * 300
+        with pytest.raises(DataError):
+            write_codes(*several)
 
 
 def test_after_an_error_nothing_is_sent() -> None:

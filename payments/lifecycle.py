@@ -1,8 +1,9 @@
 """Hold a payment, advance its status, record the event: the only writer of a status."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
+from functools import cache
 from typing import Any
 from uuid import UUID
 
@@ -64,19 +65,55 @@ def hold_with(known: GatewayOperation) -> Iterator[tuple[Payment, GatewayOperati
 
 
 def hold_called(key: UUID, provider: str) -> GatewayOperation | None:
-    """Find a charge by its key and lock its payment's family at once, for the `hold_with` to come.
+    """Find an operation by its key and lock its payment's family at once, for the hold to come.
 
     Saves a round trip, so only where there is one, and only inside `rows.together`.
     """
-    found = _FAMILY_CALLED.first(key, provider) if connection.vendor == "postgresql" else ()
-    operation = found[-1] if found else None
-    if operation and not operation.is_follow_up():
-        rows.leave(operation.pk, found)
-    return operation
+    if not (found := rows.left(key)) and connection.vendor == "postgresql":
+        found = _FAMILY_CALLED.first(key, provider)
+        _leave(found)
+    operation: GatewayOperation | None = found[-1] if found else None
+    return operation if operation and operation.provider == provider else None
+
+
+def hold_all_called(keys: Collection[UUID]) -> Collection[UUID]:
+    """As `hold_called`, for several at once; answers the keys of those that are held now.
+
+    Whom somebody else holds is not waited for. Where all writers wait for each other anyway,
+    nothing is locked before it is read.
+    """
+    if connection.vendor != "postgresql":
+        return keys
+    families = list(_families_called(len(keys)).all(*keys))
+    for found in families:
+        rows.leave(found[-1].pk, found)
+        _leave(found)
+    return {found[-1].pk for found in families}
+
+
+@cache
+def _families_called(some: int) -> Reading:
+    """Each number is a question of its own: what a list may hold is planned anew each time."""
+    keys = ", ".join(["%s"] * some)
+    return Reading(
+        "SELECT {} FROM payments_payment p"  # noqa: S608 - nothing but places
+        f" JOIN payments_gatewayoperation o ON o.payment_id = p.id AND o.id IN ({keys})"
+        " JOIN payments_stream s ON s.aggregate_type = 'payment' AND s.aggregate_id = p.id::text",
+        (("p", Payment), ("s", Stream), ("o", GatewayOperation)),
+        locks=True,
+        passes=True,
+    )
+
+
+def _leave(found: tuple[Any, ...]) -> None:
+    """For whoever holds this payment next; who comes after that has to read it anew."""
+    if found:
+        rows.leave(found[0].pk, found)
 
 
 def _locked(payment_id: UUID | str) -> Payment:
     own = UUID(str(payment_id))
+    rows.left(own)
     if found := _FAMILY.first(str(own), own):
         return _with_history(*found)
     if payment := Payment.objects.select_for_update().filter(pk=own).first():
@@ -86,7 +123,10 @@ def _locked(payment_id: UUID | str) -> Payment:
 
 def _locked_with(known: GatewayOperation) -> tuple[Payment, GatewayOperation]:
     own = known.payment_id
-    if found := rows.left(known.pk) or _FAMILY_WITH_OPERATION.first(str(own), known.pk, own):
+    found = rows.left(own)
+    if not found or found[-1].pk != known.pk:
+        found = _FAMILY_WITH_OPERATION.first(str(own), known.pk, own)
+    if found:
         payment, history, operation = found
         return _with_history(payment, history), operation
     return _locked(own), GatewayOperation.objects.get(pk=known.pk)

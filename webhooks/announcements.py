@@ -6,6 +6,7 @@ import structlog
 from django.db import transaction
 from django.dispatch import Signal
 
+from payments.events import context
 from webhooks import seen, signals
 from webhooks.models import PaymentWebhookEvent
 
@@ -35,7 +36,7 @@ def let_be_known(row: PaymentWebhookEvent) -> None:
 
 
 def _after_commit(signal: Signal, row: PaymentWebhookEvent) -> None:
-    transaction.on_commit(partial(_send, signal, row), robust=True)
+    transaction.on_commit(context.carried(partial(_send, signal, row)), robust=True)
 
 
 def _send(signal: Signal, row: PaymentWebhookEvent) -> None:

@@ -8,7 +8,6 @@ and who wakes up too late finds another token there and changes nothing.
 
 import hashlib
 from collections.abc import Mapping
-from contextlib import suppress
 from copy import copy
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -100,40 +99,13 @@ def mark_for(provider: str, event: GatewayEvent, *, ahead: bool = False) -> Mark
         return Mark(Status.PARKED, error=unknown.detail, may_retry=True)
 
 
-def apply_at_once(delivery: Delivery, event: GatewayEvent) -> str:
-    """Claim, mark and apply in one commit: `processed`, `duplicate`, `ignored` or `accepted`.
-
-    Whatever goes wrong is rolled back, written down as `failed`, and raised.
-    """
-    try:
-        with suppress(rows.AlreadyThere, rows.Entangled):
-            return _applied_as_new(delivery, event)
-        mark = mark_for(delivery.provider, event)
-        with transaction.atomic(durable=True):
-            row, answer = claim(delivery, event, mark)
-            return _apply(row, event, mark) if row else answer
-    except Exception as error:
-        log.exception("webhook_failed", provider=delivery.provider, event_id=event.id)
-        with transaction.atomic(durable=True):
-            # Unless somebody else has applied it meanwhile.
-            claim(delivery, event, _failure(error))
-        raise
-
-
-def _applied_as_new(delivery: Delivery, event: GatewayEvent) -> str:
-    """As if nobody had heard of it: the claim goes to the database with what it brings about.
-
-    Here the payment is locked before the event is claimed. Who works off the same event from an
-    earlier delivery locks the other way round, so that the two may wait for each other.
-    Raises AlreadyThere and Entangled, and has then changed nothing.
-    """
-    with transaction.atomic(durable=True), rows.together():
-        mark = mark_for(delivery.provider, event, ahead=True)
-        row = _new_row(delivery, event, attempts=1)
-        _write_on(row, mark)
-        rows.insert_new(row)
-        announcements.tell_of_new(row)
-        return _apply(row, event, mark)
+def claim_as_new(delivery: Delivery, event: GatewayEvent, mark: Mark) -> PaymentWebhookEvent:
+    """Take an event that nobody heard of, and mark it. Raises AlreadyThere, here or when sent."""
+    row = _new_row(delivery, event, attempts=1)
+    _write_on(row, mark)
+    rows.insert_new(row)
+    announcements.tell_of_new(row)
+    return row
 
 
 def keep(delivery: Delivery, event: GatewayEvent, *, is_leased: bool) -> PaymentWebhookEvent | str:
@@ -155,7 +127,7 @@ def apply_kept(row: PaymentWebhookEvent, event: GatewayEvent) -> str:
     marked = copy(row)  # should this roll back, the lease that `row` tells of is still ours
     with transaction.atomic(durable=True):
         put(marked, mark)
-        return _apply(marked, event, mark)
+        return apply(marked, event, mark)
 
 
 def claim(
@@ -261,8 +233,11 @@ def _write_on(row: PaymentWebhookEvent, mark: Mark) -> dict[str, object]:
     return facts
 
 
-def _apply(row: PaymentWebhookEvent, event: GatewayEvent, mark: Mark) -> str:
-    """The mark comes first: a row of the inbox that is there is locked before the payment's."""
+def apply(row: PaymentWebhookEvent, event: GatewayEvent, mark: Mark) -> str:
+    """Do what a marked row's event means; answers what to say.
+
+    The mark comes first: a row of the inbox that is there is locked before the payment's.
+    """
     if mark.operation:
         with context.bound(causation_id=str(row.id), source="webhook"):
             apply_gateway_event(mark.operation, event, is_proven=row.is_proven)
@@ -273,7 +248,7 @@ def mark_failed(row: PaymentWebhookEvent, error: Exception) -> None:
     """Write down that applying a row we hold went wrong, and when to try again."""
     log.error("webhook_failed", provider=row.provider, event_id=row.event_id, exc_info=error)
     with transaction.atomic(durable=True):
-        put(row, _failure(error))
+        put(row, failure(error))
 
 
 def park(row: PaymentWebhookEvent, reason: str) -> None:
@@ -282,7 +257,8 @@ def park(row: PaymentWebhookEvent, reason: str) -> None:
         put(row, Mark(Status.PARKED, error=reason))
 
 
-def _failure(error: Exception) -> Mark:
+def failure(error: Exception) -> Mark:
+    """How an event is marked whose application went wrong."""
     return Mark(Status.FAILED, error=type(error).__name__, may_retry=True)
 
 

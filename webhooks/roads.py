@@ -8,7 +8,7 @@ from payments.gateways.messages import GatewayEvent
 from payments.services.gateway_events import concerns_us
 from payments.services.readers import WAIT
 from payments.waking import Waker
-from webhooks import inbox, seen, worker
+from webhooks import at_once, inbox, seen, worker
 from webhooks.models import PaymentWebhookEvent
 
 worker_wanted = Waker("webhooks.tasks.apply_due_events")
@@ -25,7 +25,7 @@ def take_in(delivery: inbox.Delivery, event: GatewayEvent) -> str:
     if settings.WEBHOOK_PROCESSING == "worker":
         return _left_to_workers(delivery, event)
     if delivery.is_proven or not concerns_us(event):
-        return inbox.apply_at_once(delivery, event)
+        return at_once.apply_at_once(delivery, event)
     return _as_a_hint(delivery, event)
 
 

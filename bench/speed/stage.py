@@ -27,7 +27,7 @@ from bench.speed.provider import Provider
 WORKERS = os.cpu_count() or 2
 # As the image starts it; a test holds the two together.
 FLAGS = (
-    "--interface wsgi --blocking-threads 4 --workers-kill-timeout 30 --no-ws --log-level warning"
+    "--interface wsgi --blocking-threads 8 --workers-kill-timeout 30 --no-ws --log-level warning"
 )
 _RIVALS_PYTHON = ROOT / ".venv" / "bench" / "bin" / "python"
 _INHERITED = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR")

@@ -178,7 +178,7 @@ def test_the_service_is_started_as_its_image_starts_it() -> None:
     image = " ".join(re.findall(r'"([^"]+)"', command))
     for flag in (
         "--interface wsgi",
-        "--blocking-threads 4",
+        "--blocking-threads 8",
         "--workers-kill-timeout 30",
         "--no-ws",
     ):

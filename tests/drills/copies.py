@@ -82,7 +82,7 @@ class Copies:
         self.environment, self.url = told, f"http://127.0.0.1:{port}"
         line = (
             f"granian --interface wsgi --host 127.0.0.1 --port {port} --workers 1"
-            " --blocking-threads 4 --no-ws --log-level warning config.wsgi:application"
+            " --blocking-threads 8 --no-ws --log-level warning config.wsgi:application"
         )
         self.web = Program("web", [sys.executable, "-m", *line.split()], told, folder / "web.log")
 

@@ -63,7 +63,7 @@ class Stage:
         )
         serve = (
             f"granian --interface wsgi --host 127.0.0.1 --port {told['PORT']} --workers 1"
-            " --blocking-threads 4 --no-ws --log-level warning config.wsgi:application"
+            " --blocking-threads 8 --no-ws --log-level warning config.wsgi:application"
         )
         work = f"celery --quiet -A config worker -B -s {folder}/beat --pool prefork --concurrency 1"
         self.web, self.worker = self._program("web", serve), self._program("worker", work)

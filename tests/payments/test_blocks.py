@@ -92,9 +92,13 @@ def test_of_many_refused_at_once_one_begins_the_block(settings: Settings) -> Non
     settings.RATE_LIMITS = settings.RATE_LIMITS | {"block_address_after": "40/10m"}
     request = RequestFactory().get("/", REMOTE_ADDR=ADDRESS)
     source = blocks.address_of(request)
+
+    def exceed(_: int) -> None:
+        blocks.note_excess(request, source, "default")
+        connection.close()
+
     with structlog.testing.capture_logs() as lines, ThreadPoolExecutor(4) as threads:
-        calls = [threads.submit(blocks.note_excess, request, source, "default") for _ in range(79)]
-        assert [call.result() for call in calls] == [None] * 79
+        assert list(threads.map(exceed, range(79))) == [None] * 79
     assert [line["event"] for line in lines].count("source_blocked") == 1
 
 

@@ -7,7 +7,7 @@ from typing import Any
 from config import parsers
 from config.environment import Environment
 from config.parsers import Parser
-from payments.gateways.contract import Form, Gateway, Setting
+from payments.gateways.contract import GENERIC, Form, Gateway, Setting
 from payments.gateways.registry import TRANSLATORS
 
 # How a setting's text is read, and what makes the value of one that is not set.
@@ -17,7 +17,6 @@ _FORMS: dict[Form, tuple[Parser[Any], Callable[[], Any]]] = {
     Form.NUMBER: (parsers.integer(1, 10**9), int),
     Form.SECONDS: (parsers.seconds, timedelta),
 }
-_GENERIC = Setting("generic_webhook_secrets", "GENERIC_WEBHOOK_SECRET", Form.ITEMS)
 
 
 def configured(env: Environment) -> dict[str, dict[str, Any]]:
@@ -44,10 +43,27 @@ def _common(env: Environment, prefix: str) -> dict[str, Any]:
 
 def _own(env: Environment, prefix: str, translator: type[Gateway]) -> dict[str, Any]:
     """What its own file asks for."""
-    asked = {each.name: each for each in (_GENERIC, *translator.told)}
+    asked = translator.asked()
     told = {name: _read(env, f"{prefix}_{each.variable}", each) for name, each in asked.items()}
+    told |= _retired(env, prefix, translator, told)
     needed = [f"{prefix}_{each.variable}" for each in translator.told if each.is_credential]
     return told | {"is_connected": _all_or_none(env, *needed)}
+
+
+def _retired(
+    env: Environment, prefix: str, translator: type[Gateway], told: dict[str, Any]
+) -> dict[str, Any]:
+    """Secrets that are believed no more. One that is also in use would be: that is a mistake."""
+    lists = [value if isinstance(value, list) else [value] for value in told.values()]
+    in_use = {each for secrets in lists for each in secrets}
+    found = {}
+    for name in filter(None, (translator.signed_with, GENERIC.name)):
+        setting = translator.asked()[name].retired
+        variable = f"{prefix}_{setting.variable}"
+        found[setting.name] = secrets = env.items(variable, str)
+        if in_use & set(secrets):
+            env.refuse(variable, "names a secret that is in use; take it out here, or there")
+    return found
 
 
 def _read(env: Environment, variable: str, setting: Setting) -> Any:

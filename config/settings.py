@@ -5,7 +5,7 @@ from pathlib import Path
 
 from csp.constants import NONE, SELF
 
-from config import breakers, mail, parsers, providers, stores, timetable
+from config import breakers, limits, mail, parsers, providers, stores, timetable
 from config.console import CONSOLE
 from config.environment import read_process_environment, stop_if_refused
 from config.logs import configure_structlog, logging_settings
@@ -106,18 +106,8 @@ WEBHOOK_TIMESTAMP_TOLERANCE = env.read(
 # all processes: Django's RedisCache has them though its list does not know it (W001), and in
 # development one process with its own memory is enough (E003).
 RATE_LIMITS_ENABLED = env.flag("RATE_LIMIT_ENABLED", default=True)
-_USUAL_LIMITS: dict[str, str | None] = {
-    "process": "5/m",
-    "verify": "10/m",
-    "generic_webhook": "100/m",
-    "webhook_rejected": "100/m",
-    "default": "1000/m",
-    "global": "10000/m",
-}
-RATE_LIMITS = {
-    kind: env.read(f"RATE_LIMIT_{kind.upper()}", parsers.rate, usual)
-    for kind, usual in _USUAL_LIMITS.items()
-}
+RATE_LIMITS = limits.rates(env)
+RATE_LIMIT_BLOCK_TIME = env.milliseconds("RATE_LIMIT_BLOCK_TIME", 600_000)
 SILENCED_SYSTEM_CHECKS = ["django_ratelimit.E003", "django_ratelimit.W001"]
 
 # Where things are kept.

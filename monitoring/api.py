@@ -77,6 +77,7 @@ class DetailedHealthSerializer(serializers.Serializer[Any]):
 class ProviderHealthView(PaymentsApi):
     """`GET /health/{provider}`: open to everybody, so it dials nobody and tells no secret."""
 
+    is_probe = True
     scope = None
     authentication_classes: Any = []
     serializer_class = ProviderHealthSerializer
@@ -94,6 +95,7 @@ class ProviderHealthView(PaymentsApi):
 class OperatorsHealthView(PaymentsApi):
     """`GET /health/circuit-breakers`, `GET /health/detailed`."""
 
+    is_probe = True
     scope = "operator"
     serializer_class = DetailedHealthSerializer
 

@@ -20,6 +20,11 @@ deliveries_answered = Counter(
     "Deliveries of providers, by what they were answered: a status, or the code of a refusal.",
     ["provider", "answer"],
 )
+sources_blocked = Counter(
+    "ballast_sources_blocked",
+    "Callers turned away for a while: a key or an address, by the limit exceeded again and again.",
+    ["source", "limit"],
+)
 answers_looked_up = Counter(
     "ballast_remembered_answers",
     "Answers that were wanted, by where they were found: in the process, shared, or nowhere.",

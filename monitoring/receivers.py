@@ -5,6 +5,7 @@ from typing import Any
 from django.dispatch import receiver
 
 from monitoring import metrics
+from payments.api.blocks import source_blocked
 from payments.remembered import looked_up
 from webhooks.signals import webhook_answered
 
@@ -13,6 +14,12 @@ from webhooks.signals import webhook_answered
 def count_delivery(provider: str, answer: str, **_: Any) -> None:
     """One delivery, whatever became of it."""
     metrics.deliveries_answered.labels(provider, answer).inc()
+
+
+@receiver(source_blocked, dispatch_uid="monitoring.count_block")
+def count_block(source: str, limit: str, **_: Any) -> None:
+    """One source that is turned away for a while."""
+    metrics.sources_blocked.labels(source, limit).inc()
 
 
 @receiver(looked_up, dispatch_uid="monitoring.count_answer")

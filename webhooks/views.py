@@ -9,21 +9,21 @@ from django.db import Error as DatabaseError
 from django.http import HttpRequest, JsonResponse
 from django.views.decorators.csrf import csrf_exempt
 
-from payments.api.addresses import client_address, counted_address
+from payments.api.addresses import client_address
 from payments.api.errors import allow_only, error_body
-from payments.api.limits import seconds_to_wait
 from payments.errors import NotConfirmed, UnknownProvider
 from payments.gateways.client import verify_notification
 from payments.gateways.contract import CannotJudge, Gateway, SignatureInvalid, Unreadable
 from payments.gateways.messages import GatewayEvent
 from payments.gateways.registry import gateway_named
-from webhooks import admission, inbox, names, roads
+from webhooks import admission, generic, inbox, names, roads
 from webhooks.admission import Refused
-from webhooks.diagnosis import diagnosed
+from webhooks.diagnosis import diagnosed, diagnosed_generic
 from webhooks.signals import webhook_answered
 
 log = structlog.get_logger(__name__)
 _Verifier = Callable[[Gateway, bytes], None]
+_NOT_THEIRS = "The signature does not fit the body."
 
 
 @csrf_exempt
@@ -35,9 +35,9 @@ def receive(request: HttpRequest, provider: str) -> JsonResponse:
         try:
             verify_notification(gateway, headers, body)
         except SignatureInvalid as error:
-            detail = "The signature does not fit the body."
+            admission.turn_away_blocked(request)
             reason = diagnosed(gateway, headers, body, error.reason)
-            raise Refused(401, "invalid_signature", detail, reason) from None
+            raise Refused(401, "invalid_signature", _NOT_THEIRS, reason) from None
         except CannotJudge as error:
             detail = "This cannot be judged now; send it again shortly."
             raise Refused(503, "service_unavailable", detail, f"cannot_judge: {error}", 5) from None
@@ -54,13 +54,27 @@ def receive_generic(request: HttpRequest) -> JsonResponse:
 
     def verify(gateway: Gateway, body: bytes) -> None:
         secrets = settings.PROVIDERS[gateway.name]["generic_webhook_secrets"]
-        admission.verify_generic(request.headers, body, secrets)
+        try:
+            generic.verify(request.headers, body, secrets)
+        except SignatureInvalid as error:
+            admission.turn_away_blocked(request)
+            reason = diagnosed_generic(gateway, request.headers, body, error.reason)
+            raise _generic_refusal(error.reason, reason) from None
 
-    if wait := seconds_to_wait(request, "generic_webhook", counted_address(request)):
-        refused = Refused(429, "rate_limited", f"Try again in {wait} s.", "", wait)
+    try:
+        admission.demand_patience(request, "generic_webhook")
+    except Refused as refused:
         return _refusal(provider, admission.reported(request, provider[:20], refused))
     named = request.headers.get("X-Webhook-Event-ID", "")
     return _answered(request, provider, verify, named=named)
+
+
+def _generic_refusal(fault: str, reason: str) -> Refused:
+    """What is wrong with its headers is told to the sender; of a signature nothing is."""
+    code = fault.partition(":")[0]
+    if code in generic.HEADER_FAULTS:
+        return Refused(400, code, generic.HEADER_FAULTS[code], reason)
+    return Refused(401, "invalid_signature", _NOT_THEIRS, reason)
 
 
 def _demand_same_id(named: str, events: list[GatewayEvent]) -> None:
@@ -122,9 +136,8 @@ def _processed(gateway: Gateway, delivery: inbox.Delivery, named: str) -> dict[s
         return {"status": status, "event_id": event_id}
     _demand_same_id(named, events)
     if names.bears_another_body(delivery):
-        detail = "The signature does not fit the body."
         reason = "another_body: this delivery's name came before with another body"
-        raise Refused(401, "invalid_signature", detail, reason)
+        raise Refused(401, "invalid_signature", _NOT_THEIRS, reason)
     answers = [{"status": _taken_in(delivery, event), "event_id": event.id} for event in events]
     return answers[0] if answers else {"status": "ignored", "event_id": None}
 

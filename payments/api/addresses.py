@@ -26,11 +26,15 @@ def client_address(request: HttpRequest) -> str:
 
 def counted_address(request: HttpRequest) -> str:
     """What limits go by: one household has a whole /64 of IPv6 to choose addresses from."""
-    text = client_address(request)
+    return counted(client_address(request))
+
+
+def counted(text: str) -> str:
+    """The same for an address that is written down; any other text is answered as it is."""
     address = _parsed(text)
     if isinstance(address, IPv6Address):
         return str(IPv6Network((address, _HOUSEHOLD), strict=False))
-    return text
+    return str(address or text)
 
 
 @lru_cache(maxsize=1024)

@@ -2,8 +2,9 @@
 
 from dataclasses import dataclass
 
+from django.http import HttpRequest
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
-from rest_framework.authentication import BaseAuthentication, get_authorization_header
+from rest_framework.authentication import BaseAuthentication
 from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.request import Request
 
@@ -37,10 +38,9 @@ class ApiKeyAuthentication(BaseAuthentication):
     """Bearer keys; anything else in the header is left to the next method."""
 
     def authenticate(self, request: Request) -> tuple[KeyHolder, ApiKey] | None:
-        parts = get_authorization_header(request).split()
-        if not parts or parts[0].lower() != b"bearer":
+        text = bearer_in(request)
+        if text is None:
             return None
-        text = parts[1].decode("latin-1") if len(parts) == 2 else ""
         key = _live_key(text)
         key.note_use()
         context.act_as(f"key:{key.owner_id}")
@@ -48,6 +48,15 @@ class ApiKeyAuthentication(BaseAuthentication):
 
     def authenticate_header(self, request: Request) -> str:
         return 'Bearer realm="payments"'
+
+
+def bearer_in(request: HttpRequest | Request) -> str | None:
+    """What a call bears as its key, proved or not; None where it bears none."""
+    # Bytes, so that only blanks of ASCII divide it.
+    parts = str(request.META.get("HTTP_AUTHORIZATION", "")).encode("latin-1").split()
+    if not parts or parts[0].lower() != b"bearer":
+        return None
+    return parts[1].decode("latin-1") if len(parts) == 2 else ""
 
 
 def _live_key(text: str) -> ApiKey:

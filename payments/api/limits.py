@@ -14,6 +14,7 @@ from redis.exceptions import RedisError
 from rest_framework.request import Request
 from rest_framework.throttling import BaseThrottle
 
+from payments.api import blocks
 from payments.api.addresses import counted_address
 from payments.api.errors import ApiError
 from payments.models import ApiKey, Payment
@@ -34,7 +35,9 @@ def seconds_to_wait(request: HttpRequest, kind: str, who: str, *, count: bool = 
     except (RedisError, OSError) as error:
         log.warning("rate_limit_counters_unreachable", error=str(error))
         return 0
-    return max(1, usage["time_left"]) if usage and usage["should_limit"] else 0
+    # A counter that was lost between two questions has no limit, and stops nobody.
+    is_counted = usage and usage["limit"]
+    return max(1, usage["time_left"]) if is_counted and usage["should_limit"] else 0
 
 
 def _key(who: str) -> Callable[[str, HttpRequest], str]:
@@ -53,8 +56,19 @@ class RateLimits(BaseThrottle):
             limits.append((action, f"{caller}:{_customer_or_payment(payment_id)}"))
         for kind, who in limits:
             if wait := seconds_to_wait(request._request, kind, who):
+                if kind == "default":
+                    blocks.note_excess(request._request, _to_blame(request), kind)
                 raise too_many(kind, wait)
         return True
+
+
+def admitted_source(request: HttpRequest) -> str:
+    """Who is asking. Raises ApiError (429) where they are turned away for a while."""
+    source = blocks.source_of(request)
+    if wait := blocks.seconds_left(source):
+        detail = f"Limits were exceeded again and again; nobody is heard here for {wait} s."
+        raise ApiError(429, "rate_limited", detail, timedelta(seconds=wait))
+    return source
 
 
 def demand_patience(request: HttpRequest) -> None:
@@ -62,6 +76,8 @@ def demand_patience(request: HttpRequest) -> None:
     they are: guessing keys must not be free. Raises ApiError (429)."""
     for kind, who in (("global", "everybody"), ("default", f"address:{counted_address(request)}")):
         if wait := seconds_to_wait(request, kind, who):
+            if kind == "default":
+                blocks.note_excess(request, blocks.source_of(request), kind)
             raise too_many(kind, wait)
 
 
@@ -76,6 +92,12 @@ def _caller(request: Request) -> str:
     if isinstance(request.auth, ApiKey):
         return f"key:{request.auth.owner_id}"
     return f"address:{counted_address(request._request)}"
+
+
+def _to_blame(request: Request) -> str:
+    if isinstance(request.auth, ApiKey):
+        return f"key:{request.auth.prefix}"
+    return blocks.address_of(request._request)
 
 
 def _customer_or_payment(payment_id: str) -> str:

@@ -14,7 +14,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.viewsets import GenericViewSet
 
-from payments.api import limits, permissions
+from payments.api import blocks, limits, permissions
 from payments.api.authentication import ApiKeyAuthentication
 from payments.api.filters import (
     AttemptPages,
@@ -57,10 +57,15 @@ class PaymentsApi(GenericViewSet[Payment]):
     filter_backends: list[Any] = []
     scope: str | None = "payments:read"
     is_admitted = False
+    # Whoever watches us is told how we are, however many others call from there.
+    is_probe = False
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        source = "" if self.is_probe else limits.admitted_source(request._request)
         limits.demand_patience(request._request)
         super().initial(request, *args, **kwargs)
+        if isinstance(request.auth, ApiKey) and source != f"key:{request.auth.prefix}":
+            blocks.remember_key(request._request, request.auth)
         self.is_admitted = True
 
     def finalize_response(self, request: Request, response: Any, *args: Any, **kwargs: Any) -> Any:
@@ -273,6 +278,7 @@ class AttemptsView(PaymentsApi):
 class HealthView(PaymentsApi):
     """`GET /health`: open to everybody, tells nothing that is not theirs to know."""
 
+    is_probe = True
     scope = None
     authentication_classes: Any = []
 

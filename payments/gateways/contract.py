@@ -67,6 +67,15 @@ class Setting:
     choices: tuple[str, ...] = ()
     usual: Any = None
 
+    @property
+    def retired(self) -> "Setting":
+        """What this setting's secrets were before: for finding out who still signs with them."""
+        return Setting(f"retired_{self.name}", f"RETIRED_{self.variable}S", Form.ITEMS)
+
+
+# The secrets of the generic webhook: ours, and never a provider's own.
+GENERIC = Setting("generic_webhook_secrets", "GENERIC_WEBHOOK_SECRET", Form.ITEMS)
+
 
 class SignatureInvalid(Exception):
     """The notification is not the gateway's, or was altered. `reason` is for operators only."""
@@ -120,6 +129,9 @@ class Gateway(ABC):
     # What it is told beside where it is and how long it may take; where it is unless told.
     told: ClassVar[tuple[Setting, ...]] = ()
     home: ClassVar[str] = ""
+    # The headers that bear its signatures; the setting whose secrets make them, if we have those.
+    signed_in: ClassVar[tuple[str, ...]] = ()
+    signed_with: ClassVar[str] = ""
 
     name: str
     currencies: frozenset[str]
@@ -139,6 +151,11 @@ class Gateway(ABC):
         """The translator with these settings: its own, and `base`, `timeout`, `settling_time`."""
         own = {each.name: told[each.name] for each in cls.told}
         return cls(**own, **usual)
+
+    @classmethod
+    def asked(cls) -> dict[str, Setting]:
+        """Its own settings by name, the generic webhook's secrets among them."""
+        return {each.name: each for each in (GENERIC, *cls.told)}
 
     @abstractmethod
     def request_for(self, order: Order, token: str = "") -> WireRequest:

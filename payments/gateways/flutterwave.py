@@ -72,6 +72,8 @@ class Flutterwave(FlutterwaveList):
         Setting("webhook_secrets", "WEBHOOK_SECRET", Form.ITEMS, is_credential=True),
     )
     home: ClassVar[str] = API
+    signed_in: ClassVar[tuple[str, ...]] = ("flutterwave-signature", "verif-hash")
+    signed_with: ClassVar[str] = "webhook_secrets"
 
     secret_key: str
     webhook_secrets: tuple[str, ...]

@@ -88,6 +88,8 @@ class Paystack(PaystackList):
         Setting("webhook_secrets", "WEBHOOK_SECRET", Form.ITEMS),
     )
     home: ClassVar[str] = API
+    signed_in: ClassVar[tuple[str, ...]] = ("x-paystack-signature",)
+    signed_with: ClassVar[str] = "webhook_secrets"
 
     secret_key: str
     webhook_secrets: tuple[str, ...]

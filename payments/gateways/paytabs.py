@@ -87,6 +87,8 @@ class PayTabs(PayTabsList):
         # It signs with its server key, so the plain name is free for the generic webhook.
         Setting("generic_webhook_secrets", "WEBHOOK_SECRET", Form.ITEMS),
     )
+    signed_in: ClassVar[tuple[str, ...]] = ("signature",)
+    signed_with: ClassVar[str] = "server_key"
 
     profile_id: int
     server_key: str

@@ -5,7 +5,7 @@ import json
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -131,5 +131,15 @@ def sole_header(headers: Headers, name: str) -> str:
     """The one value of a header. Raises SignatureInvalid where it is missing, empty or repeated."""
     given = header_values(headers, name)
     if len(given) != 1 or not given[0]:
-        raise SignatureInvalid("repeated_header" if any(given) else "missing_header")
+        told = f"repeated_header: {name} came {len(given)} times"
+        raise SignatureInvalid(
+            told if any(given) else f"missing_header: no {name}, or an empty one"
+        )
     return clean(given[0])
+
+
+def skew_told(skew: timedelta) -> str:
+    """By how much a sender's time differs from ours, for operators: below zero where it is old."""
+    seconds = skew.total_seconds()
+    way = "ahead of ours" if seconds > 0 else "behind ours, or it was long on its way"
+    return f"clock differs by {seconds:.0f} s: theirs is {way}"

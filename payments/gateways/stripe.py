@@ -36,7 +36,7 @@ from payments.gateways.messages import (
     Lookup,
     Order,
 )
-from payments.gateways.reading import part_of, sole_header, text_in
+from payments.gateways.reading import part_of, skew_told, sole_header, text_in
 from payments.gateways.stripe_answers import told_by
 from payments.gateways.stripe_list import StripeList
 from payments.gateways.stripe_objects import (
@@ -91,6 +91,8 @@ class Stripe(StripeList):
         Setting("tolerance", "WEBHOOK_TOLERANCE", Form.SECONDS, usual=timedelta(seconds=300)),
     )
     home: ClassVar[str] = BASE
+    signed_in: ClassVar[tuple[str, ...]] = ("stripe-signature",)
+    signed_with: ClassVar[str] = "webhook_secrets"
 
     secret_key: str
     webhook_secrets: tuple[str, ...]
@@ -141,8 +143,7 @@ class Stripe(StripeList):
         # anew for every try, so a clock far off either way is ours to mend, or a replay.
         skew = datetime.fromtimestamp(signed_at, UTC) - evidence.now
         if abs(skew) > self.tolerance:
-            off = f"clock differs by {skew.total_seconds():.0f} s"
-            raise SignatureInvalid(f"timestamp_outside_tolerance: {off}")
+            raise SignatureInvalid(f"timestamp_outside_tolerance: {skew_told(skew)}")
 
     def page_lifetime(self, wanted: timedelta) -> timedelta:
         return min(max(wanted, SHORTEST_PAGE), LONGEST_PAGE)

@@ -6,8 +6,9 @@ the first of each minute is kept.
 
 from datetime import datetime
 
+import structlog
 from django.core.cache import cache
-from django.db import transaction
+from django.db import DatabaseError, transaction
 from django.utils import timezone
 
 from payments.events import store
@@ -15,9 +16,22 @@ from payments.events.models import StoredEvent
 from payments.events.signal import Aggregate
 from payments.signals import SecurityFacts, security_event
 
+log = structlog.get_logger("security")
+
 
 def report_refusal(facts: SecurityFacts) -> StoredEvent | None:
-    """Keep a refusal in the history of this hour, unless this minute has one like it."""
+    """Keep a refusal in the history of this hour, unless this minute has one like it.
+
+    Where the database is away the log alone has it: nobody is let in, or refused, for that.
+    """
+    try:
+        return _kept(facts)
+    except DatabaseError:
+        log.exception("refusal_not_kept", provider=facts.provider, reason=facts.reason)
+        return None
+
+
+def _kept(facts: SecurityFacts) -> StoredEvent | None:
     now = timezone.now()
     like_it = f"security:{facts.provider}:{facts.reason}:{now:%Y%m%d%H%M}"
     # Spares the database most of a flood; what decides is the look under the stream's lock.

@@ -88,6 +88,14 @@ def test_limits_count_in_the_process_meanwhile(dead: str, settings: Settings) ->
     assert all(wait > 0 for wait in waits[3:])
 
 
+def test_a_counter_that_redis_takes_with_it_stops_nobody(
+    dead: str, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.CACHES = {"default": cache_settings(dead, "test")}
+    monkeypatch.setattr(SurvivingRedisCache, "add", lambda *_: False)  # it was there just now
+    assert seconds_to_wait(RequestFactory().get("/"), "default", "somebody") == 0
+
+
 @pytest.mark.parametrize("kind", ["hung", "dead"])
 def test_redis_is_waited_for_once_and_briefly(kind: str, request: pytest.FixtureRequest) -> None:
     cache, started = cache_at(request.getfixturevalue(kind)), time.monotonic()

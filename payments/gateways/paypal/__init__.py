@@ -45,7 +45,7 @@ from payments.gateways.paypal.news import dispute_in, event_in, names_charge
 from payments.gateways.paypal.orders import effect_of, lookup_path
 from payments.gateways.paypal.reading import kept, mapping, part, text
 from payments.gateways.paypal.words import BASES, CERTIFICATE_HOSTS, CURRENCIES
-from payments.gateways.reading import moment_in, sole_header
+from payments.gateways.reading import moment_in, skew_told, sole_header
 from payments.gateways.wire import Headers, WireRequest, WireResponse, header_values
 
 __all__ = ["BASES", "CERTIFICATE_HOSTS", "PayPal"]
@@ -82,6 +82,7 @@ class PayPal(PayPalList):
         Setting("test_root", "TEST_ROOT"),
     )
     home: ClassVar[str] = BASES["live"]
+    signed_in: ClassVar[tuple[str, ...]] = tuple(f"paypal-{name}" for name in _SIGNATURE_HEADERS)
 
     client_id: str
     client_secret: str = field(repr=False)
@@ -188,7 +189,7 @@ class PayPal(PayPalList):
             raise SignatureInvalid("no_secret_configured")
         given = {name: sole_header(headers, f"paypal-{name}") for name in _SIGNATURE_HEADERS}
         if given["auth-algo"] != "SHA256withRSA":
-            raise SignatureInvalid("algorithm_not_allowed")
+            raise SignatureInvalid("algorithm_not_allowed: paypal-auth-algo is not SHA256withRSA")
         self._check_certificate_url(given["cert-url"])
         return given
 
@@ -197,8 +198,7 @@ class PayPal(PayPalList):
         if sent_at is None:
             raise SignatureInvalid("malformed_header")
         if not -_AHEAD <= now - sent_at <= self.tolerance:
-            differs = f"clock differs by {(sent_at - now).total_seconds():.0f} s"
-            raise SignatureInvalid(f"transmission_time_out_of_bounds: {differs}")
+            raise SignatureInvalid(f"transmission_time_out_of_bounds: {skew_told(sent_at - now)}")
 
     def _check_certificate_url(self, url: str) -> None:
         found = _CERTIFICATE_URL.fullmatch(url)

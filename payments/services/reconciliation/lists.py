@@ -47,6 +47,11 @@ class Lists:
         """Whether it tells by itself of all that it did in a time."""
         return Capability.LIST in self.gateway.capabilities
 
+    @property
+    def are_by_key(self) -> bool:
+        """Whether it tells at least of all that bears one key of ours."""
+        return not self.are_there and self.gateway.list_request(self._of_key("any")) is not None
+
     def blind_spots(self) -> Iterator[str]:
         """What nobody could see in them, in words."""
         gateway = self.gateway
@@ -75,6 +80,7 @@ class Lists:
 
         Raises ListUnseen.
         """
-        period = self.period
-        listing = Listing(Listed.CHARGES, period.since, period.until, key=key)
-        yield from pages_of(self.gateway, listing, 1)
+        yield from pages_of(self.gateway, self._of_key(key), 1)
+
+    def _of_key(self, key: str) -> Listing:
+        return Listing(Listed.CHARGES, self.period.since, self.period.until, key=key)

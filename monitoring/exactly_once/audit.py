@@ -84,7 +84,7 @@ class Audit:
         entries = self._truth.entries()
         while some := list(islice(entries, BATCH)):
             yield self._strangers_among(some)
-        self.checked += self._truth.checked
+        self.checked.update(self._truth.checked)
 
     def _from_before(self) -> Iterator[QuerySet[Payment]]:
         if self._since:

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime, timedelta
 from itertools import islice
 from typing import TypeVar
@@ -14,6 +15,7 @@ from monitoring.exactly_once.lines import Line, Lines
 from monitoring.exactly_once.listed import lines_in
 from monitoring.exactly_once.lookups import (
     TAKES,
+    Answer,
     holding_in,
     names_in,
     said_of,
@@ -68,7 +70,7 @@ class ListsAndLookups:
                 self._whole.add(name)
 
     def holdings_of(self, families: Sequence[Sequence[GatewayOperation]]) -> Mapping[UUID, Holding]:
-        """At most one call an operation, and two where a key's own list leaves doubt."""
+        """At most one call an operation, and two where its key's own list leaves doubt."""
         listed = self._lines.about(each.pk for family in families for each in family)
         seen = {family[0].pk: self._holding(family, listed) for family in families}
         return {pk: holding for pk, holding in seen.items() if holding is not None}
@@ -77,58 +79,50 @@ class ListsAndLookups:
         self, family: Sequence[GatewayOperation], listed: Mapping[str, list[Line]]
     ) -> Holding | None:
         lists = self._lists.get(family[0].provider)
-        if not lists or not lists.are_by_key:
+        if lists and lists.are_by_key:
+            lines, silent = self._bearing_keys_of(family, lists)
+        else:
             lines = [line for each in family for line in listed.get(str(each.pk), [])]
-            return self._summed(family, lines)
-        try:
-            return self._summed(family, self._bearing_keys_of(family, lists))
-        except ListUnseen:
-            return None  # a lookup would be no better answered
+            silent = {each.pk for each in family if lists and self._would_be_in(lists, each)}
+        answers = [(each, self._said_of(each, lines, silent)) for each in family]
+        return _summed(answers, [line for line in lines if line.is_foreign])
 
-    def _bearing_keys_of(self, family: Sequence[GatewayOperation], lists: Lists) -> list[Line]:
-        pages = [page for each in family for page in lists.under(each.key)]
-        self.checked["attempts asked about by key"] += len(pages)
-        lines = [line for page in pages for line in lines_in(lists.gateway, page)]
-        return list({(line.name, line.kind): line for line in lines}.values())
+    def _bearing_keys_of(
+        self, family: Sequence[GatewayOperation], lists: Lists
+    ) -> tuple[list[Line], set[UUID]]:
+        """What bears a key of these; and of whom such a list was had."""
+        lines: dict[tuple[str, str], Line] = {}
+        answered = set()
+        for each in family:
+            with suppress(ListUnseen):
+                for page in lists.under(each.key):
+                    found = lines_in(lists.gateway, page)
+                    lines |= {(line.name, line.kind): line for line in found}
+                answered.add(each.pk)
+        self.checked["attempts asked about by key"] += len(answered)
+        return list(lines.values()), answered
 
-    def _summed(self, family: Sequence[GatewayOperation], lines: list[Line]) -> Holding | None:
-        foreign = [line for line in lines if line.is_foreign]
-        own = [line for line in lines if not line.is_foreign]
-        answers = [(each, self._said_of(each, own, foreign)) for each in family]
-        # What was nobody's when it was read may have been our own call, not yet answered.
-        ours = {name for answer in answers for name in names_in(*answer)}
-        foreign = [line for line in foreign if line.name not in ours]
-        if any(line.amount is None for line in foreign):
-            return None
-        taken, back = _sum(foreign, *TAKES), _sum(foreign, OperationKind.REFUND)
-        return holding_in(answers, more_taken=taken, more_back=back)
+    def _would_be_in(self, lists: Lists, operation: GatewayOperation) -> bool:
+        """Whether money of an attempt that is over would be in its provider's list by now."""
+        seen_until = lists.period.until - lists.gateway.list_lag
+        is_over = over_at(operation, lists.gateway) <= seen_until
+        is_whole = lists.gateway.name in self._whole and operation.kind in _LISTED
+        return is_whole and is_over and operation.started_at >= lists.period.since
 
     def _said_of(
-        self, operation: GatewayOperation, own: list[Line], foreign: list[Line]
+        self, operation: GatewayOperation, told: list[Line], silent: set[UUID]
     ) -> GatewayResult:
-        lines = [line for line in own if line.about == str(operation.pk)]
+        """What was listed counts where we have it so, and silence where nothing is to be told."""
+        lines = [each for each in told if each.about == str(operation.pk) and not each.is_foreign]
         if len(lines) > 1:  # its payer was charged, or paid back, more than once
-            total = sum(line.amount or operation.amount for line in lines)
-            currency = lines[0].currency or operation.currency
-            return GatewayResult(Outcome.SUCCEEDED, money=Money(total, currency))
-        stands = operation.outcome == Outcome.SUCCEEDED and not foreign
-        if stands and lines and lines[0].agrees:
+            return GatewayResult(Outcome.SUCCEEDED, money=_all_of(lines, operation))
+        counts = operation.outcome == Outcome.SUCCEEDED
+        if counts and lines and lines[0].agrees:
             return GatewayResult(Outcome.SUCCEEDED, money=operation.money)
-        if not lines and self._would_be_listed(operation):
+        if not counts and not lines and operation.pk in silent:
             return GatewayResult(Outcome.NOT_SENT)
         self.checked["attempts looked up"] += 1
         return said_of(operation)
-
-    def _would_be_listed(self, operation: GatewayOperation) -> bool:
-        """Whether money of an attempt that ended without any would have been listed by now."""
-        lists = self._lists.get(operation.provider)
-        if not lists or operation.outcome == Outcome.SUCCEEDED:
-            return False
-        seen_until = lists.period.until - lists.gateway.list_lag
-        is_over = over_at(operation, lists.gateway) <= seen_until
-        is_within = is_over and operation.started_at >= lists.period.since
-        is_whole = operation.provider in self._whole and operation.kind in _LISTED
-        return lists.are_by_key or (is_whole and is_within)
 
     def disputes_of(
         self, contested: Sequence[tuple[Dispute, GatewayOperation]]
@@ -155,6 +149,22 @@ def _beginning(since: datetime | None) -> datetime:
         return since
     first = GatewayOperation.objects.aggregate(first=Min("started_at"))["first"]
     return first or timezone.now()
+
+
+def _summed(answers: Sequence[Answer], foreign: list[Line]) -> Holding | None:
+    """What was nobody's when it was read may have been our own call, not yet answered."""
+    ours = {name for answer in answers for name in names_in(*answer)}
+    others = [line for line in foreign if line.name not in ours]
+    if any(line.amount is None for line in others):
+        return None
+    taken, back = _sum(others, *TAKES), _sum(others, OperationKind.REFUND)
+    return holding_in(answers, more_taken=taken, more_back=back)
+
+
+def _all_of(lines: Sequence[Line], operation: GatewayOperation) -> Money:
+    """What was listed of one operation; a sum that is not told is its own."""
+    sums = (operation.amount if line.amount is None else line.amount for line in lines)
+    return Money(sum(sums), lines[0].currency or operation.currency)
 
 
 def _sum(lines: Sequence[Line], *kinds: OperationKind) -> int:

@@ -101,6 +101,16 @@ def test_where_no_provider_answers_it_says_so_and_the_exit_is_2(
     assert (status, summary["unseen"]) == (2, {"paytabs": 1})
 
 
+def test_a_key_that_is_answered_without_a_list_is_looked_up(
+    page: GatewayOperation, provider: FakeTransport, capsys: pytest.CaptureFixture[str]
+) -> None:
+    provider.replies["query"] = lambda asked: answer(
+        json.loads(notification(asked["cart_id"], "TSTA"))
+    )
+    status, (summary,) = verify(capsys)
+    assert (status, summary["checked"]["attempts looked up"]) == (0, 1)
+
+
 def test_an_attempt_at_a_company_that_is_gone_is_not_seen(page: GatewayOperation) -> None:
     GatewayOperation.objects.update(provider="gone")
     audit = Audit(ListsAndLookups())

@@ -8,9 +8,13 @@ from typing import Any
 import pytest
 import time_machine
 from django.core.management import CommandError, call_command
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from pytest_django import Settings
 
+from monitoring.exactly_once.lists import ListsAndLookups
+from monitoring.exactly_once.truth import Holding
 from payments.gateways import paystack_list, transport
 from payments.gateways.wire import WireRequest, WireResponse
 from payments.models import Discrepancy, GatewayCall, GatewayOperation, Payment
@@ -82,6 +86,24 @@ def test_what_is_listed_as_we_have_it_is_asked_about_no_more(
     assert (status, summary["checked"]["records listed"]) == (0, 3)
     assert "attempts looked up" not in summary["checked"]
     assert summary["cannot_be_seen"] == ["disputes that nobody told us of"]
+
+
+def test_twice_as_many_listed_payments_cost_no_query_more(
+    merchant: Merchant, sandbox: SandboxProcess
+) -> None:
+    def queries() -> int:
+        families = [[each] for each in GatewayOperation.objects.all()]
+        with CaptureQueriesContext(connection) as caught:
+            truth = ListsAndLookups(provider="stripe")
+            assert len(list(truth.read())) == 2  # a page of charges, and one of refunds
+            assert len(truth.holdings_of(families)) == len(families)
+        return len(caught)
+
+    counts = []
+    for _ in range(3):
+        paid(merchant, sandbox, "stripe")
+        counts.append(queries())
+    assert counts[1] == counts[2] <= 5
 
 
 # --- what only a provider's list tells
@@ -167,6 +189,8 @@ def test_what_a_list_leaves_out_is_looked_up_before_it_is_called_broken(
     payment = paid(merchant, sandbox, "paystack")
     assert merchant.post(f"/{payment}/refunds", {"amount": "25.50"}).status_code == 201
     reconciled("paystack")
+    long_ago = timezone.now() - timedelta(hours=1)
+    GatewayOperation.objects.update(started_at=long_ago, deadline_at=long_ago, expires_at=long_ago)
     send = transport.send
 
     def lags(provider: str, request: WireRequest, timeout: timedelta) -> WireResponse:
@@ -177,6 +201,18 @@ def test_what_a_list_leaves_out_is_looked_up_before_it_is_called_broken(
     monkeypatch.setattr(transport, "send", lags)
     status, broken, summary = verify("--provider", "paystack")
     assert (status, broken, summary["checked"]["attempts looked up"]) == (0, set(), 2)
+
+
+def test_what_moved_since_its_list_was_read_is_looked_up(
+    merchant: Merchant, sandbox: SandboxProcess
+) -> None:
+    payment = paid(merchant, sandbox, "stripe")
+    truth = ListsAndLookups()
+    for _ in truth.read():
+        pass
+    assert merchant.post(f"/{payment}/refunds", {"amount": "25.50"}).status_code == 201
+    family = list(GatewayOperation.objects.all())
+    assert truth.holdings_of([family]) == {family[0].pk: Holding("USD", 12_550, 2_550)}
 
 
 def test_more_pages_than_are_wanted_are_told_and_the_rest_is_looked_up(
@@ -206,7 +242,10 @@ def test_a_provider_that_dies_half_way_is_told_and_nothing_is_guessed(
         paid(merchant, sandbox, "paystack")
     unpaid = start(merchant, "paystack")
     Payment.objects.filter(pk=unpaid).update(status="expired")
-    GatewayOperation.objects.filter(payment_id=unpaid).update(outcome="declined")
+    over_at = timezone.now() - timedelta(hours=1)
+    GatewayOperation.objects.filter(payment_id=unpaid).update(
+        outcome="declined", started_at=over_at, deadline_at=over_at, expires_at=over_at
+    )
     send = transport.send
 
     def dies(provider: str, request: WireRequest, timeout: timedelta) -> WireResponse:

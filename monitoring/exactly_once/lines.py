@@ -72,4 +72,4 @@ class Lines:
     def _read(self, which: str, values: Iterable[str] = ()) -> Iterator[Line]:
         question = f"SELECT {_COLUMNS} FROM line WHERE {which}"  # noqa: S608 - our own words
         for row in self._file.execute(question, tuple(values)):
-            yield Line(*row)
+            yield Line(*row[:-2], *map(bool, row[-2:]))

@@ -26,7 +26,7 @@ from payments.gateways.listing import ListUnseen
 from payments.gateways.messages import DisputeNews, GatewayResult
 from payments.gateways.registry import configured, gateway_named
 from payments.models import Dispute, GatewayName, GatewayOperation
-from payments.money import Money
+from payments.money import LARGEST_AMOUNT, Money
 from payments.services.reconciliation.lists import MOST_PAGES, Lists, Period
 from payments.services.recovery import over_at
 from payments.statuses import OperationKind, Outcome
@@ -65,7 +65,7 @@ class ListsAndLookups:
                 self._lines.keep(lines_in(lists.gateway, page))
                 self.checked["records listed"] += len(page.events)
                 yield
-            self.unseen += [f"of {name} {what}" for what in lists.unseen]
+            self.unseen += [f"{name}: {what}" for what in lists.unseen]
             if lists.are_there and not lists.unseen:
                 self._whole.add(name)
 
@@ -164,7 +164,7 @@ def _summed(answers: Sequence[Answer], foreign: list[Line]) -> Holding | None:
 def _all_of(lines: Sequence[Line], operation: GatewayOperation) -> Money:
     """What was listed of one operation; a sum that is not told is its own."""
     sums = (operation.amount if line.amount is None else line.amount for line in lines)
-    return Money(sum(sums), lines[0].currency or operation.currency)
+    return Money(min(sum(sums), LARGEST_AMOUNT), lines[0].currency or operation.currency)
 
 
 def _sum(lines: Sequence[Line], *kinds: OperationKind) -> int:

@@ -11,6 +11,7 @@ from django.db.models import Model, QuerySet
 from django.utils import timezone
 
 from monitoring.exactly_once.truth import Holding
+from payments.gateways.messages import DisputeNews
 from payments.models import (
     Discrepancy,
     Dispute,
@@ -33,8 +34,9 @@ Row = TypeVar("Row", bound=Model)
 class Case:
     """One payment, and everything that was written down about it.
 
-    `holdings` are what the providers hold of its charges, where they could be asked. `at_rest`
-    says that nothing should be under way any more: nobody's next check excuses anything.
+    `holdings` are what the providers hold of its charges, `rulings` how they say that its disputes
+    stand, where they could be asked. `at_rest` says that nothing should be under way any more:
+    nobody's next check excuses anything.
     """
 
     payment: Payment
@@ -47,6 +49,7 @@ class Case:
     postings: list[Posting]
     at_rest: bool = False
     holdings: Mapping[UUID, Holding] = field(default_factory=dict)
+    rulings: Mapping[UUID, DisputeNews] = field(default_factory=dict)
     read_at: datetime = field(default_factory=timezone.now)
 
     @property
@@ -78,16 +81,29 @@ class Case:
         told = {each.operation_id for each in self.discrepancies}
         return any(each.pk in told for each in operations)
 
-    def lost_to_disputes(self) -> int:
-        """What lost disputes contest of what was taken for this payment, in its minor units."""
+    def contested(self) -> list[tuple[Dispute, GatewayOperation]]:
+        """Its disputes, each with the charge that it contests; none that contests another's."""
+        its_own = {each.pk: each for each in self.operations}
+        return [
+            (each, its_own[each.operation_id])
+            for each in self.disputes
+            if each.operation_id in its_own
+        ]
+
+    def lost_disputes(self) -> list[Dispute]:
+        """Those that took of what was taken for this payment."""
         its_money = {each.pk for each in self.succeeded(*OperationKind)}
-        return sum(
-            each.amount
+        return [
+            each
             for each in self.disputes
             if each.proven_status == Dispute.Status.LOST
             and each.currency == self.payment.currency
             and each.operation_id in its_money
-        )
+        ]
+
+    def lost_to_disputes(self) -> int:
+        """What they contest of it, in its minor units."""
+        return sum(each.amount for each in self.lost_disputes())
 
     def family_of(self, charge: GatewayOperation) -> list[GatewayOperation]:
         """A charge, and what followed it."""

@@ -58,10 +58,14 @@ def captures_agree(case: Case) -> Iterator[str]:
 
 
 def refunds_agree(case: Case) -> Iterator[str]:
-    """The provider gave back what we count, and at most what is on its way besides."""
+    """The provider gave back what we count, and at most what is on its way besides.
+
+    Some list what a lost dispute took as given back.
+    """
     payment = case.payment
+    least = payment.amount_refunded
+    most = least + payment.refund_pending + case.lost_to_disputes()
     for charge, holding in _counted(case):
-        least, most = payment.amount_refunded, payment.amount_refunded + payment.refund_pending
         contested = case.is_told(*case.family_of(charge))
         if not least <= holding.given_back <= most and not contested:
             yield f"gave back {least}, and {charge.provider} says {holding.given_back}."

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from monitoring.exactly_once.cases import Case
 from monitoring.exactly_once.rules import Rule
-from payments.models import Dispute, GatewayOperation
+from payments.models import GatewayOperation
 from payments.statuses import PAID, Contradiction, OperationKind, Outcome, PaymentStatus
 
 _S = PaymentStatus
@@ -88,8 +88,8 @@ def status_fits_the_refunds(case: Case) -> Iterator[str]:
     back, taken = payment.amount_refunded, payment.amount_captured
     fitting = _S.COMPLETED if back == 0 else _S.REFUNDED if back == taken else _S.PARTIALLY_REFUNDED
     if status is _S.CHARGED_BACK:
-        if not any(each.proven_status == Dispute.Status.LOST for each in case.disputes):
-            yield "is charged back, and no dispute was lost."
+        if not case.lost_disputes():
+            yield "is charged back, and no dispute of its money was lost."
     elif status in PAID and status is not fitting:
         yield f"is {status}, and {back} of {taken} went back."
 

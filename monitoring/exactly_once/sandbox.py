@@ -1,6 +1,6 @@
 """The sandboxes' own books, which `/control` shows; in development the whole truth."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import timedelta
 from itertools import chain
@@ -9,9 +9,10 @@ from uuid import UUID
 
 from monitoring.exactly_once.truth import Entry, Holding
 from payments.gateways import transport
+from payments.gateways.messages import DisputeNews
 from payments.gateways.registry import configured
 from payments.gateways.wire import Lost, NotSent, WireRequest
-from payments.models import GatewayOperation
+from payments.models import Dispute, GatewayOperation
 from payments.money import Money
 
 _TIMEOUT = timedelta(seconds=60)
@@ -31,6 +32,12 @@ class Sandboxes:
 
     def __init__(self, urls: Sequence[str]) -> None:
         self._urls = [url.rstrip("/") for url in urls]
+        self.checked: Counter[str] = Counter()
+        self.unseen: list[str] = []
+
+    def read(self) -> Iterator[None]:
+        """Nothing: books are read when they are needed."""
+        return iter(())
 
     def holdings_of(self, families: Sequence[Sequence[GatewayOperation]]) -> Mapping[UUID, Holding]:
         """Companies list payments under our keys; what is not listed they hold nothing of."""
@@ -40,6 +47,16 @@ class Sandboxes:
             for entry in self._list_of(provider):
                 held[provider, entry.reference].append(entry.holding)
         return {charge.pk: _together(held[charge.provider, charge.key]) for charge in charges}
+
+    def disputes_of(
+        self, contested: Sequence[tuple[Dispute, GatewayOperation]]
+    ) -> Mapping[UUID, DisputeNews]:
+        """Nothing: these books say nothing of disputes."""
+        return {}
+
+    def in_doubt(self) -> Iterator[list[UUID]]:
+        """Nobody: they are held against each payment that is looked at."""
+        return iter(())
 
     def entries(self) -> Iterator[Entry]:
         """All that has money in it."""

@@ -1,11 +1,13 @@
 """What the providers themselves hold: the shape in which the rules hear of it."""
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 from uuid import UUID
 
-from payments.models import GatewayOperation
+from payments.gateways.messages import DisputeNews
+from payments.models import Dispute, GatewayOperation
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,10 +39,18 @@ class Entry:
 
 
 class Truth(Protocol):
-    """Somebody who can say what the providers hold. Asking changes nothing."""
+    """Somebody who can say what the providers hold. Asking changes nothing.
 
-    # What this way of asking can never show, in words.
+    `checked` counts how it was asked; `unseen` says in words what it could not see this time, and
+    `blind_to` what this way of asking can never show.
+    """
+
+    checked: Counter[str]
+    unseen: list[str]
     blind_to: tuple[str, ...]
+
+    def read(self) -> Iterator[None]:
+        """Read what is read as a whole, before anything is asked; step by step."""
 
     def holdings_of(self, families: Sequence[Sequence[GatewayOperation]]) -> Mapping[UUID, Holding]:
         """What is held of each family's charge (its first), by its id.
@@ -48,5 +58,13 @@ class Truth(Protocol):
         One that could not be seen now is missing.
         """
 
+    def disputes_of(
+        self, contested: Sequence[tuple[Dispute, GatewayOperation]]
+    ) -> Mapping[UUID, DisputeNews]:
+        """How these disputes of our charges stand, by their ids; what is not told is missing."""
+
+    def in_doubt(self) -> Iterator[list[UUID]]:
+        """The payments that were read of otherwise than we have written down, so many at once."""
+
     def entries(self) -> Iterator[Entry]:
-        """Everything that the providers list with money in it, ours or not."""
+        """Everything that the providers list with money in it; what is ours may be left out."""

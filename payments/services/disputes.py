@@ -31,18 +31,32 @@ def look_up_dispute(
 ) -> DisputeNews | None:
     """What the provider itself says of a dispute of this charge; None where it knows of none.
 
-    Raises NotAnswered, and NotSupported where the provider cannot be asked.
+    Keeps a row of each call. Raises NotAnswered, and NotSupported where it cannot be asked.
+    """
+    calls: list[GatewayCallFacts] = []
+    try:
+        return asked_about(operation, hint, calls, timeout)
+    finally:
+        operations.keep_calls(operation, calls)
+
+
+def asked_about(
+    operation: GatewayOperation,
+    hint: DisputeNews,
+    calls: list[GatewayCallFacts],
+    timeout: timedelta | None = None,
+) -> DisputeNews | None:
+    """The same, writing nothing down: what was tried is added to `calls`.
+
+    Raises NotAnswered, NotSupported, and UnknownProvider where that is connected no more.
     """
     if connection.in_atomic_block:
         raise transaction.TransactionManagementError("A gateway was called inside a transaction.")
     order = DisputeLookup(hint.reference, operation.key, handle_of(operation), operation.money)
-    calls: list[GatewayCallFacts] = []
     try:
         return guarded.look_up_dispute(gateway_named(operation.provider), order, calls, timeout)
     except (NotSent, Lost, CallRefused, DeadlineExceeded) as error:
         raise NotAnswered(str(error)) from error
-    finally:
-        operations.keep_calls(operation, calls)
 
 
 def record_dispute(

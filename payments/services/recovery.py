@@ -204,7 +204,7 @@ def question_about(operation: GatewayOperation, gateway: Gateway) -> Lookup:
         parent=handle_of(operation.parent),
         money=operation.money,
         began_at=maker.started_at,
-        over_at=_over_at(maker, gateway),
+        over_at=over_at(maker, gateway),
     )
 
 
@@ -214,7 +214,7 @@ def _maker_of(operation: GatewayOperation) -> GatewayOperation:
     return operation.parent if changes and operation.parent else operation
 
 
-def _over_at(operation: GatewayOperation, gateway: Gateway) -> datetime:
+def over_at(operation: GatewayOperation, gateway: Gateway) -> datetime:
     """When nothing of it can be made any more: no request is on its way, and no page is open."""
     arrived_by = operation.deadline_at + gateway.settling_time
     return max(arrived_by, operation.expires_at or arrived_by)

@@ -1,12 +1,14 @@
 """Books: a provider's own records as a test wants them; and what the audit makes of ours."""
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from uuid import UUID
 
 from monitoring.exactly_once.audit import Audit
 from monitoring.exactly_once.rules import Broken
 from monitoring.exactly_once.truth import Entry, Holding
-from payments.models import GatewayOperation
+from payments.gateways.messages import DisputeNews
+from payments.models import Dispute, GatewayOperation
 
 
 class Books:
@@ -16,6 +18,12 @@ class Books:
 
     def __init__(self) -> None:
         self.pages: dict[str, Holding] = {}
+        self.disputes: dict[str, DisputeNews] = {}
+        self.checked: Counter[str] = Counter()
+        self.unseen: list[str] = []
+
+    def read(self) -> Iterator[None]:
+        return iter(())
 
     def write(self, key: str, taken: int, given_back: int = 0, **facts: object) -> None:
         usual = {"currency": "AED", "is_reserved": False}
@@ -24,6 +32,17 @@ class Books:
     def holdings_of(self, families: Sequence[Sequence[GatewayOperation]]) -> Mapping[UUID, Holding]:
         charges = [family[0] for family in families]
         return {charge.pk: self.pages.get(charge.key, Holding()) for charge in charges}
+
+    def disputes_of(
+        self, contested: Sequence[tuple[Dispute, GatewayOperation]]
+    ) -> Mapping[UUID, DisputeNews]:
+        told = {
+            dispute.pk: self.disputes.get(dispute.gateway_reference) for dispute, _ in contested
+        }
+        return {pk: news for pk, news in told.items() if news}
+
+    def in_doubt(self) -> Iterator[list[UUID]]:
+        return iter(())
 
     def entries(self) -> Iterator[Entry]:
         for key, holding in self.pages.items():

@@ -11,7 +11,8 @@ from django.utils import timezone
 from pytest_django import Settings
 
 from monitoring.exactly_once.audit import Audit
-from monitoring.exactly_once.lookups import Lookups
+from monitoring.exactly_once.lists import ListsAndLookups
+from monitoring.exactly_once.truth import Holding
 from payments.gateways import transport
 from payments.gateways.wire import Lost, NotSent, WireRequest, WireResponse
 from payments.models import GatewayOperation, Payment
@@ -53,11 +54,15 @@ def test_where_all_is_well_it_says_what_it_checked(
         "attempts": 1,
         "events": 4,
         "attempts seen at providers": 1,
+        "attempts asked about by key": 1,
         "webhook events": 1,
         "deliveries": 3,
     }
-    assert summary["unseen"] == {}
-    assert len(summary["cannot_be_seen"]) == 2
+    assert (summary["unseen"], summary["unseen_disputes"], summary["unseen_lists"]) == ({}, {}, [])
+    assert summary["cannot_be_seen"] == [
+        "what paytabs did under no name of ours: it has no list",
+        "disputes that nobody told us of",
+    ]
 
 
 def test_each_broken_rule_is_a_line_and_the_exit_is_1(
@@ -96,9 +101,19 @@ def test_where_no_provider_answers_it_says_so_and_the_exit_is_2(
     assert (status, summary["unseen"]) == (2, {"paytabs": 1})
 
 
+def test_a_key_that_is_answered_without_a_list_is_looked_up(
+    page: GatewayOperation, provider: FakeTransport, capsys: pytest.CaptureFixture[str]
+) -> None:
+    provider.replies["query"] = lambda asked: answer(
+        json.loads(notification(asked["cart_id"], "TSTA"))
+    )
+    status, (summary,) = verify(capsys)
+    assert (status, summary["checked"]["attempts looked up"]) == (0, 1)
+
+
 def test_an_attempt_at_a_company_that_is_gone_is_not_seen(page: GatewayOperation) -> None:
     GatewayOperation.objects.update(provider="gone")
-    audit = Audit(Lookups())
+    audit = Audit(ListsAndLookups())
     list(audit.run())
     assert audit.unseen == {"gone": 1}
 
@@ -120,17 +135,24 @@ def test_a_moment_without_its_zone_is_refused(text: str) -> None:
         call_command("verify_exactly_once", "--since", text)
 
 
-def test_refunds_are_looked_up_one_by_one(page: GatewayOperation, provider: FakeTransport) -> None:
+def test_without_a_list_each_attempt_is_asked_about_once(
+    page: GatewayOperation, provider: FakeTransport
+) -> None:
     def refunded(body: dict[str, Any]) -> Any:
         entry = json.loads(notification(body["cart_id"], "TSTREFUND"))
-        return answer(entry | {"tran_type": "Refund", "tran_total": body["cart_amount"]})
+        back = entry | {"tran_type": "Refund", "tran_total": body["cart_amount"]}
+        charged = provider.replies["query"]
+        provider.replies["query"] = lambda asked: (
+            charged(asked) if asked["cart_id"] == page.key else answer([back])  # type: ignore[operator] # a function, as found() makes it
+        )
+        return answer(back)
 
     provider.replies["request"] = refunded
     refund = refund_payment(payment_id=page.payment_id)
-    assert refund.status == "succeeded"
+    page.refresh_from_db()
     asked = provider.count("query")
-    family = [page, refund.operation]
-    Lookups().holdings_of([family])
+    held = ListsAndLookups().holdings_of([[page, refund.operation]])
+    assert held == {page.pk: Holding("AED", 12_550, 12_550)}
     assert provider.count("query") == asked + 2
 
 

@@ -4,7 +4,7 @@ import pytest
 from pytest_django import Settings
 
 from monitoring.exactly_once.audit import Audit
-from monitoring.exactly_once.lookups import Lookups
+from monitoring.exactly_once.lists import ListsAndLookups
 from monitoring.exactly_once.sandbox import Sandboxes
 from monitoring.exactly_once.truth import Truth
 from payments.models import Payment
@@ -48,7 +48,7 @@ def test_what_went_well_breaks_no_rule_whoever_is_asked(
     merchant: Merchant, sandbox: SandboxProcess, settings: Settings, provider: str
 ) -> None:
     live(merchant, sandbox, provider)
-    for truth in (Lookups(), Sandboxes([sandbox.control_url])):
+    for truth in (ListsAndLookups(), Sandboxes([sandbox.control_url])):
         broken, audit = found_by(truth)
         assert broken == []
         assert audit.checked["payments"] == (5 if provider in RESERVING else 2)
@@ -63,6 +63,6 @@ def test_what_is_lost_is_found_whoever_is_asked(
     Payment.objects.filter(pk=payment).update(amount_captured=12_549)
     row = Payment.objects.get(pk=payment)
     row.operations.update(outcome="declined", next_check_at=None)
-    for truth in (Lookups(), Sandboxes([sandbox.control_url])):
+    for truth in (ListsAndLookups(), Sandboxes([sandbox.control_url])):
         broken, _ = found_by(truth)
         assert any(each.startswith("nothing_is_lost") for each in broken)

@@ -19,9 +19,9 @@ from tests.sandbox.process import (
 BACK = "http://127.0.0.1:9/back"
 
 
-def charge(sandbox: SandboxProcess, provider: str) -> None:
-    """10.00 is charged by another program on the same account."""
-    _CHARGES[provider](sandbox.provider_url(provider), f"other-{uuid4().hex[:12]}")
+def charge(sandbox: SandboxProcess, provider: str, name: str = "") -> None:
+    """10.00 is charged by another program on the same account; under a name of ours, if given."""
+    _CHARGES[provider](sandbox.provider_url(provider), name or f"other-{uuid4().hex[:12]}")
     ref = sandbox.truth(provider)[-1]["transaction_ref"]
     sandbox.act(ref, "approve", provider)
     if provider == "paypal":
@@ -52,6 +52,7 @@ def _stripe(base: str, name: str, currency: str = "usd", minor: int = 1000) -> N
     fields = {
         "mode": "payment",
         "client_reference_id": name,
+        "payment_intent_data[metadata][ballast_operation]": name,
         "success_url": BACK,
         "cancel_url": BACK,
         f"{item}[quantity]": "1",

@@ -9,7 +9,8 @@ from django.utils import timezone
 from pytest_django import Settings
 
 from payments.services.reconciliation.findings import Finding, Report
-from payments.services.reconciliation.run import Period, Reconciliation
+from payments.services.reconciliation.lists import Period
+from payments.services.reconciliation.run import Reconciliation
 from tests.journeys.conftest import Merchant, merchant, running_sandbox, sandbox
 from tests.journeys.test_five_providers import act, start
 from tests.sandbox.process import SandboxProcess

@@ -19,7 +19,8 @@ from django.utils.dateparse import parse_date, parse_datetime
 from payments.errors import DomainError
 from payments.gateways.registry import configured
 from payments.services.reconciliation.findings import Finding, Report
-from payments.services.reconciliation.run import MOST_PAGES, USUAL_PERIOD, Period, Reconciliation
+from payments.services.reconciliation.lists import MOST_PAGES, Period
+from payments.services.reconciliation.run import USUAL_PERIOD, Reconciliation
 from payments.services.reconciliation.telling import facts_of, summary_of, write_csv
 
 _LEFT, _UNSEEN = 1, 2

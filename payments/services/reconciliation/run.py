@@ -1,7 +1,7 @@
 """Go through a time at one provider: what it names first, then what of ours it did not name."""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -11,15 +11,12 @@ from django.utils import timezone
 
 from payments import operations
 from payments.events import context
-from payments.gateways.contract import Capability
-from payments.gateways.listing import ListUnseen, pages_of
+from payments.gateways.listing import ListUnseen
 from payments.gateways.messages import (
     GatewayCallFacts,
     GatewayEvent,
     GatewayResult,
     Handle,
-    Listed,
-    Listing,
     Page,
 )
 from payments.gateways.registry import gateway_named
@@ -28,35 +25,17 @@ from payments.paging import paged
 from payments.services.reconciliation import queue
 from payments.services.reconciliation.findings import SOURCE, Deed, Finding, Report
 from payments.services.reconciliation.judging import agrees, judged
+from payments.services.reconciliation.lists import MOST_PAGES, Lists, Period
 from payments.services.reconciliation.matching import Known
 from payments.services.reconciliation.ours import OPEN, begun_by_us
 from payments.services.reconciliation.strangers import finding_in, moved_money
 from payments.services.recovery import StopErrors, look_up, question_about
 from payments.statuses import Outcome
 
-# No provider's list spans more at once.
-_LONGEST = timedelta(days=31)
 _AT_ONCE = 200
-MOST_PAGES = 1000
 # Longer than from one daily run to the next, so that one that failed is made good.
 USUAL_PERIOD = timedelta(days=2)
 log = structlog.get_logger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Period:
-    """From `since` to before `until`."""
-
-    since: datetime
-    until: datetime
-
-    def parts(self) -> Iterator["Period"]:
-        """As long as one question may span, one after the other."""
-        since = self.since
-        while since < self.until:
-            until = min(since + _LONGEST, self.until)
-            yield Period(since, until)
-            since = until
 
 
 def reconcile_lately(provider: str, stops: StopErrors = ()) -> int:
@@ -96,10 +75,11 @@ class Reconciliation:
     ) -> None:
         """Raises UnknownProvider, NotSupported, ReportUnreadable."""
         self._gateway = gateway_named(provider)
-        self._period, self._fix, self._most_pages = period, fix, most_pages
-        self._stops = stops
+        self._lists = Lists(self._gateway, period, most_pages)
+        self._period, self._fix, self._stops = period, fix, stops
         self._exported = None if exported is None else self._gateway.report_in(exported)
-        self.report = Report(provider, blind_to=list(self._blind_spots()))
+        blind_to = [] if self._exported is not None else list(self._lists.blind_spots())
+        self.report = Report(provider, unseen=self._lists.unseen, blind_to=blind_to)
         self._told: set[tuple[str, str]] = set()
         self._named: set[UUID] = set()
         self._in_doubt: set[UUID] = set()
@@ -123,44 +103,24 @@ class Reconciliation:
             self._tell_what_was_unanswered()
             yield self.report
 
-    def _blind_spots(self) -> Iterator[str]:
-        gateway, until = self._gateway, self._period.until
-        if not self._has_list():
-            yield f"what {gateway.name} did under no name of ours: it has no list"
-        if gateway.list_lag and until > timezone.now() - gateway.list_lag:
-            hours = gateway.list_lag // timedelta(hours=1)
-            yield f"what {gateway.name} did of late: its list may be {hours} hours behind"
-
     def _has_list(self) -> bool:
-        return self._exported is not None or Capability.LIST in self._gateway.capabilities
+        return self._exported is not None or self._lists.are_there
 
     def _pages(self) -> Iterator[Page]:
         if self._exported is not None:
             yield self._exported
-        elif Capability.LIST in self._gateway.capabilities:
-            for what in Listed:
-                for part in self._period.parts():
-                    yield from self._list(Listing(what, part.since, part.until))
+        elif self._lists.are_there:
+            for page in self._lists.pages():
+                self._keep_calls(None, page.calls)
+                yield page
         else:
             for operation in paged(self._ours(), _AT_ONCE):
                 yield from self._list_of(operation)
 
-    def _list(self, listing: Listing) -> Iterator[Page]:
-        try:
-            for page in pages_of(self._gateway, listing, self._most_pages):
-                self._keep_calls(None, page.calls)
-                yield page
-        except ListUnseen as problem:
-            self._keep_calls(None, problem.calls)
-            span = f"{listing.since:%Y-%m-%d %H:%M} to {listing.until:%Y-%m-%d %H:%M}"
-            self.report.unseen.append(f"its {listing.what} of {span}, or a part: {problem}")
-
     def _list_of(self, operation: GatewayOperation) -> Iterator[Page]:
         """Everything that bears one key of ours. What is not seen is asked about by itself."""
-        period = self._period
-        listing = Listing(Listed.CHARGES, period.since, period.until, key=operation.key)
         try:
-            for page in pages_of(self._gateway, listing, 1):
+            for page in self._lists.under(operation.key):
                 self._keep_calls(operation, page.calls)
                 yield page
         except ListUnseen as problem:
@@ -250,7 +210,7 @@ class Reconciliation:
 
     def _is_missing(self, operation: GatewayOperation) -> bool:
         settled_by = operation.deadline_at + self._gateway.settling_time
-        is_listed = Capability.LIST in self._gateway.capabilities and not self.report.unseen
+        is_listed = self._lists.are_there and not self.report.unseen
         is_ours_alone = operation.outcome == Outcome.SUCCEEDED and timezone.now() > settled_by
         return is_listed and is_ours_alone and operation.pk not in self._named
 

@@ -20,6 +20,7 @@ from webhooks.signals import webhook_rejected
 
 log = structlog.get_logger("security")
 _NOT_THEIR_FAULT = (500, 503)
+_UNVERIFIED = ("invalid_signature", "missing_header", "invalid_timestamp", "stale_timestamp")
 
 
 @dataclass(eq=False)
@@ -95,7 +96,7 @@ def reported(request: HttpRequest, provider: str, refused: Refused) -> Refused:
     webhook_rejected.send_robust(sender=None, facts=facts)
     if refused.status not in _NOT_THEIR_FAULT:
         report_refusal(facts)
-    if refused.status == 401:
+    if refused.code in _UNVERIFIED:
         try:
             demand_patience(request, "webhook_rejected")
         except Refused as too_many:

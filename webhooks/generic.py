@@ -11,11 +11,11 @@ from payments.gateways.contract import SignatureInvalid
 from payments.gateways.reading import skew_told
 
 TIMESTAMP, SIGNATURE = "X-Webhook-Timestamp", "X-Webhook-Signature"
-# What a sender is told who got the headers wrong; the signature itself is told nothing of.
+# What a sender is told who got the headers wrong, with its code; of the signature nothing is told.
 HEADER_FAULTS = {
-    "missing_header": f"{TIMESTAMP} and {SIGNATURE} are both needed.",
-    "invalid_timestamp": f"{TIMESTAMP} must be whole seconds.",
-    "stale_timestamp": "The timestamp is too old or too far ahead.",
+    "missing_header": ("missing_header", f"{TIMESTAMP} and {SIGNATURE} are both needed."),
+    "invalid_timestamp": ("invalid_timestamp", f"{TIMESTAMP} must be whole seconds."),
+    "stale_timestamp": ("stale_timestamp", "The timestamp is too old or too far ahead."),
 }
 
 

@@ -1,6 +1,6 @@
 """Raw bytes in, acknowledgement out. Nothing parses a body before it is verified."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import structlog
@@ -24,6 +24,12 @@ from webhooks.signals import webhook_answered
 log = structlog.get_logger(__name__)
 _Verifier = Callable[[Gateway, bytes], None]
 _NOT_THEIRS = "The signature does not fit the body."
+_STALE = ("stale_timestamp", "The timestamp is too old or too far ahead.")
+_HEADER_FAULTS = {
+    "missing_header": ("missing_header", "A header that the signature needs is missing."),
+    "timestamp_outside_tolerance": _STALE,
+    "transmission_time_out_of_bounds": _STALE,
+}
 
 
 @csrf_exempt
@@ -37,7 +43,7 @@ def receive(request: HttpRequest, provider: str) -> JsonResponse:
         except SignatureInvalid as error:
             admission.turn_away_blocked(request)
             reason = diagnosed(gateway, headers, body, error.reason)
-            raise Refused(401, "invalid_signature", _NOT_THEIRS, reason) from None
+            raise _unverified(error.reason, reason, _HEADER_FAULTS) from None
         except CannotJudge as error:
             detail = "This cannot be judged now; send it again shortly."
             raise Refused(503, "service_unavailable", detail, f"cannot_judge: {error}", 5) from None
@@ -59,7 +65,7 @@ def receive_generic(request: HttpRequest) -> JsonResponse:
         except SignatureInvalid as error:
             admission.turn_away_blocked(request)
             reason = diagnosed_generic(gateway, request.headers, body, error.reason)
-            raise _generic_refusal(error.reason, reason) from None
+            raise _unverified(error.reason, reason, generic.HEADER_FAULTS) from None
 
     try:
         admission.demand_patience(request, "generic_webhook")
@@ -69,11 +75,10 @@ def receive_generic(request: HttpRequest) -> JsonResponse:
     return _answered(request, provider, verify, named=named)
 
 
-def _generic_refusal(fault: str, reason: str) -> Refused:
+def _unverified(fault: str, reason: str, faults: Mapping[str, tuple[str, str]]) -> Refused:
     """What is wrong with its headers is told to the sender; of a signature nothing is."""
-    code = fault.partition(":")[0]
-    if code in generic.HEADER_FAULTS:
-        return Refused(400, code, generic.HEADER_FAULTS[code], reason)
+    if told := faults.get(fault.partition(":")[0]):
+        return Refused(400, *told, reason)
     return Refused(401, "invalid_signature", _NOT_THEIRS, reason)
 
 

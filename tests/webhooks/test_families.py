@@ -122,7 +122,7 @@ def test_what_concerns_no_payment_is_kept_and_announced_for_others_to_act_upon(
 def test_a_v4_signature_is_believed_to_be_theirs_and_never_taken_for_proof() -> None:
     body = json.dumps({"webhook_id": "w", "type": "chargeback.lost", "data": {"id": 7}}).encode()
     digest = base64.b64encode(bytes.fromhex(hmac_hex(SECRET.encode(), body))).decode()
-    for signature, status in ((digest, 200), (digest[::-1], 401), ("", 401)):
+    for signature, status in ((digest, 200), (digest[::-1], 401), ("", 400)):
         headers = {"flutterwave-signature": signature, "verif-hash": SECRET}
         path = "/webhooks/payments/flutterwave"
         assert Client().post(path, body, "application/json", headers=headers).status_code == status

@@ -1,6 +1,7 @@
 """Hold a payment, advance its status, record the event: the only writer of a status."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
+from collections.abc import Set as AbstractSet
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from functools import cache
@@ -44,6 +45,9 @@ _FAMILY_CALLED = Reading(
     locks=True,
 )
 
+# An operation by its key, and the provider that is said to be its own.
+Name = tuple[UUID, str]
+
 
 @contextmanager
 def hold(payment_id: UUID | str, *, durable: bool = False) -> Iterator[Payment]:
@@ -76,19 +80,24 @@ def hold_called(key: UUID, provider: str) -> GatewayOperation | None:
     return operation if operation and operation.provider == provider else None
 
 
-def hold_all_called(keys: Collection[UUID]) -> Collection[UUID]:
-    """As `hold_called`, for several at once; answers the keys of those that are held now.
+def hold_all_called(names: AbstractSet[Name]) -> AbstractSet[Name]:
+    """As `hold_called`, for several at once; answers those that are held now.
 
     Whom somebody else holds is not waited for. Where all writers wait for each other anyway,
     nothing is locked before it is read.
     """
     if connection.vendor != "postgresql":
-        return keys
-    families = list(_families_called(len(keys)).all(*keys))
-    for found in families:
-        rows.leave(found[-1].pk, found)
-        _leave(found)
-    return {found[-1].pk for found in families}
+        return names
+    keys = [key for key, _ in names]
+    held = {
+        (found[-1].pk, found[-1].provider): found
+        for found in _families_called(len(keys)).all(*keys)
+    }
+    for name, found in held.items():
+        if name in names:
+            rows.leave(found[-1].pk, found)
+            _leave(found)
+    return held.keys() & names
 
 
 @cache

@@ -226,6 +226,7 @@ def _production(provider: str) -> dict[str, str]:
         "STRIPE_WEBHOOK_SECRET": f"whsec_{secrets.token_hex(16)}",
         "STRIPE_API_BASE": provider,
         "RATE_LIMIT_DEFAULT": "1000000/m",
+        "RATE_LIMIT_BLOCK_ADDRESS_AFTER": "1000000/m",
         "RATE_LIMIT_GLOBAL": "1000000/m",
         "RATE_LIMIT_VERIFY": "1000000/m",
         "RATE_LIMIT_PROCESS": "1000000/m",

@@ -21,8 +21,8 @@ _LEFT_ALONE_FOR = 2.0  # seconds
 
 # psycopg remembers where the placeholders of a statement stand, but not of one this long: it
 # expects those to be different each time. Ours are few and the same (see `payments.rows`).
-_queries.MAX_CACHED_STATEMENT_LENGTH = 16_384
-_queries.MAX_CACHED_STATEMENT_PARAMS = 200
+_queries.MAX_CACHED_STATEMENT_LENGTH = 131_072
+_queries.MAX_CACHED_STATEMENT_PARAMS = 2_000
 
 
 class DatabaseWrapper(base.DatabaseWrapper):

@@ -6,10 +6,10 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
-from django.db import connection
+from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 
-from payments import lifecycle, outcomes
+from payments import lifecycle, outcomes, rows
 from payments.events.chain import verify_stream
 from payments.events.context import bound
 from payments.events.models import StoredEvent
@@ -20,7 +20,7 @@ from tests import lives
 from tests.fakes import notification
 from tests.webhooks.deliveries import deliver, payment_of
 from webhooks import at_once, inbox
-from webhooks.company import Guest
+from webhooks.company import Guest, Table
 from webhooks.models import PaymentWebhookEvent
 
 pytestmark = pytest.mark.usefixtures("transactional_db", "provider")
@@ -51,7 +51,7 @@ def _key(text: str) -> Any:
 def serve(*bodies: bytes) -> list[str | None]:
     """What becomes of them, had they come at the same time."""
     guests = [guest(body) for body in bodies]
-    at_once._serve(guests)
+    at_once._serve(Table(guests, lambda: None))
     return [each.answer for each in guests]
 
 
@@ -122,7 +122,7 @@ def test_each_is_written_down_in_its_own_conversation() -> None:
         with bound(correlation_id=name):
             guests.append(guest(told(waiting())))
     with bound(correlation_id="whoever leads"):
-        at_once._serve(guests)
+        at_once._serve(Table(guests, lambda: None))
     completed = StoredEvent.objects.filter(type="payment.completed")
     assert set(completed.values_list("correlation_id", flat=True)) == {"one", "two"}
     kept = PaymentWebhookEvent.objects.values_list("correlation_id", flat=True)
@@ -147,6 +147,24 @@ def test_one_that_fails_spoils_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
     assert payment_of(bad).status == "requires_action"
     kept = PaymentWebhookEvent.objects.values_list("status", flat=True)
     assert sorted(kept) == ["completed", "failed"]
+
+
+def test_what_proves_nothing_goes_alone() -> None:
+    body = told(waiting())
+    (event,) = gateway_named("paytabs").events_in(body)
+    hint = inbox.Delivery("paytabs", body, {}, is_proven=False)
+    assert at_once._in_company(hint, event) is None
+    assert not PaymentWebhookEvent.objects.exists()
+
+
+def test_a_key_of_ours_that_another_provider_bears_holds_nothing() -> None:
+    operation = waiting()
+    names = {(operation.pk, "paytabs"), (operation.pk, "stripe")}
+    with transaction.atomic(), rows.together():
+        held = lifecycle.hold_all_called(names)
+    assert (operation.pk, "paytabs") in held
+    if connection.vendor == "postgresql":
+        assert held == {(operation.pk, "paytabs")}
 
 
 def _answers_at_once(*operations: GatewayOperation) -> list[int]:

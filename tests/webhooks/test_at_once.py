@@ -106,6 +106,24 @@ def test_news_of_a_payment_and_of_its_refund_meet_in_one_history(*, turned: bool
     assert verify_stream(lifecycle.aggregate_of(payment))
 
 
+@pytest.mark.parametrize("turned", [False, True])
+def test_two_refunds_of_one_payment_are_both_counted(*, turned: bool) -> None:
+    charge, other = waiting(), waiting()
+    assert serve(told(charge)) == ["processed"]
+    payment = payment_of(charge)
+    backs = [given_back(lives.refunding(payment, amount)) for amount in (40_00, 30_00)]
+    company = reversed(backs) if turned else backs
+    assert serve(*company, told(other)) == ["processed"] * 3
+    payment = payment_of(charge)
+    assert (payment.amount_refunded, payment.refund_pending) == (70_00, 0)
+    assert verify_stream(lifecycle.aggregate_of(payment))
+
+
+def given_back(refund: GatewayOperation) -> bytes:
+    facts = {"tran_type": "Refund", "tran_total": refund.money.major}
+    return notification(refund.key, f"T{refund.key[-12:]}", "A", **facts)
+
+
 def test_the_same_event_twice_is_served_once_and_its_twin_is_a_duplicate() -> None:
     operation, other = waiting(), waiting()
     first, twin, third = serve(told(operation), told(operation), told(other))

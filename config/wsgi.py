@@ -1,6 +1,5 @@
 """The entrance for the web server, where somebody waits for every answer."""
 
-import gc
 import os
 
 from django.conf import settings
@@ -17,5 +16,3 @@ if settings.MONITORING_ENABLED:
 
 application = get_wsgi_application()
 DatabaseWrapper.patience = settings.DATABASE_TIMEOUT
-# What is loaded now stays: nobody needs to look through it for garbage again and again.
-gc.freeze()

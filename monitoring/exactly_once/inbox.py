@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from datetime import datetime
 
-from django.db.models import Count, Q, QuerySet
+from django.db.models import Count, Exists, OuterRef, Q, QuerySet
 from django.utils import timezone
 
 from monitoring.exactly_once.cases import PATIENCE, Case
@@ -88,11 +88,22 @@ def _claimed_twice(rows: QuerySet[PaymentWebhookEvent]) -> Iterator[Broken]:
 
 
 def _left_behind(rows: QuerySet[PaymentWebhookEvent], before: datetime) -> Iterator[Broken]:
-    """Held past its lease, failed for good, or due for long: nobody is at it."""
+    """Held past its lease, failed for good, or due for long: nobody is at it.
+
+    What is due waits its turn behind older news of its payment that somebody still holds.
+    """
     nobody = Q(next_try_at__isnull=True) | Q(next_try_at__lt=before)
     stuck = Q(status__in=[_Status.PROCESSING, _Status.FAILED]) & nobody
     stuck |= Q(status=_Status.PARKED, next_try_at__lt=before)
-    for row in rows.filter(stuck).order_by("received_at").iterator(chunk_size=500):
+    before_it = PaymentWebhookEvent.objects.filter(
+        payment=OuterRef("payment"),
+        received_at__lt=OuterRef("received_at"),
+        status=_Status.PROCESSING,
+        lease_token__isnull=False,
+        next_try_at__gte=before,
+    )
+    stuck_first = rows.filter(stuck).exclude(Exists(before_it))
+    for row in stuck_first.order_by("received_at").iterator(chunk_size=500):
         yield _broken("accepted_news_is_taken_up", row, f"is {row.status} and nobody is at it.")
 
 

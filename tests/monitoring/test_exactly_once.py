@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from django.db import connection
@@ -22,7 +23,11 @@ from payments.models import (
     StoredEvent,
 )
 from payments.statuses import Contradiction, OperationKind, Outcome
-from tests.factories import DiscrepancyFactory, GatewayOperationFactory, PaymentWebhookEventFactory
+from tests.factories import (
+    DiscrepancyFactory,
+    GatewayOperationFactory,
+    PaymentWebhookEventFactory,
+)
 from tests.lives import TAKEN, begun, charge_of, disputed, following, heard, refunding
 from tests.monitoring.books import Books, broken, rules
 from webhooks.models import PaymentWebhookEvent
@@ -383,6 +388,23 @@ def test_at_rest_news_is_taken_up_as_soon_as_it_is_due(books: Books) -> None:
         PaymentWebhookEventFactory.create(status="processing", next_try_at=due_at)
         assert rules(books, at_rest=True) == expected
         assert rules(books) == set()
+
+
+def test_news_waits_behind_older_news_of_its_payment_as_long_as_that_is_held(books: Books) -> None:
+    paid(books)
+    payment, now = Payment.objects.get(), timezone.now()
+
+    def kept(age: int, due_in: int, **more: Any) -> PaymentWebhookEvent:
+        due_at, came_at = now + timedelta(seconds=due_in), now - timedelta(seconds=age)
+        facts = {"payment": payment, "status": "processing", "received_at": came_at} | more
+        return PaymentWebhookEventFactory.create(next_try_at=due_at, **facts)
+
+    kept(20, -10)
+    assert rules(books, at_rest=True) == {"accepted_news_is_taken_up"}
+    older = kept(30, 100, lease_token=uuid4())
+    assert rules(books, at_rest=True) == set()
+    PaymentWebhookEvent.objects.filter(pk=older.pk).update(next_try_at=now - LATE)
+    assert rules(books, at_rest=True) == {"accepted_news_is_taken_up"}
 
 
 # --- how it looks
